@@ -1,0 +1,92 @@
+"""LM as a judge: it reads a problem and its steps and generates a verdict after each, its critique."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from prm_scaling.annotate.record import Annotation, labels_until
+from prm_scaling.chains.record import Chain
+from prm_scaling.chains.steps import Steps
+from prm_scaling.engines.interface import Extend, Policy, Sampling
+from prm_scaling.problems.world.solutions import CHECK, RIGHT, WRONG
+
+
+@dataclass
+class Critique:
+    """A critique under way: the tokens read and generated so far, and the verdicts."""
+
+    chain: Chain
+    steps: list[str]
+    tokens: tuple[int, ...]
+    verdicts: list[str]
+
+    @property
+    def text(self) -> str:
+        """The critique as it was generated, a line a step."""
+        return "\n".join(step + verdict for step, verdict in zip(self.steps, self.verdicts, strict=False))
+
+    @property
+    def first_error(self) -> int | None:
+        """The first of the steps found wrong at its end, -1 if all ends well, ``None`` for no verdict."""
+        if not self.verdicts or any(v not in (RIGHT, WRONG) for v in self.verdicts):
+            return None
+        first = len(self.verdicts)
+        while first > 0 and self.verdicts[first - 1] == WRONG:
+            first -= 1
+        if first < len(self.verdicts):
+            return first
+        return -1 if first == len(self.steps) else None
+
+
+def annotate(
+    chains: Sequence[Chain],
+    name: str,
+    judge: Policy,
+    tokenizer: PreTrainedTokenizerBase,
+    steps: Steps,
+    takes_back: Callable[[Chain, str], bool],
+    separator: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Annotation]:
+    """One greedy critique a chain; a round judges the next step of every chain at once.
+
+    The critique ends at the first step found wrong that the next step does not take back (Zhang et al.,
+    appendix C, stop at the first error), and at anything that is not a verdict.
+
+    Args:
+        name: of the judge, kept with each annotation.
+        judge: the engine that generates.
+        steps: tells the chains' steps.
+        takes_back: whether a step of a chain's domain is marked as a correction of the one before it.
+        separator: between judged steps.
+    """
+    asking = tuple(tokenizer(CHECK, add_special_tokens=False).input_ids)
+    critiques = [Critique(chain, steps.of_chain(chain), chain.prompt + asking, []) for chain in chains]
+    live = [c for c in critiques if c.steps]
+    sampling = Sampling(0.0, 1.0, max_tokens=4, stop=(RIGHT, WRONG))
+    while live:
+        for critique in live:
+            step = critique.steps[len(critique.verdicts)]
+            text = step if not critique.verdicts else separator + step
+            critique.tokens += tuple(tokenizer(text, add_special_tokens=False).input_ids)
+        extensions = judge.extend([Extend(c.tokens, sampling, seed=0) for c in live])
+        for critique, extension in zip(live, extensions, strict=True):
+            critique.tokens += extension.tokens
+            critique.verdicts.append(tokenizer.decode(list(extension.tokens)))
+        live = [c for c in live if _goes_on(c, takes_back)]
+        progress(len(critiques) - len(live), len(critiques))
+    return [_annotation(critique, name) for critique in critiques]
+
+
+def _goes_on(critique: Critique, takes_back: Callable[[Chain, str], bool]) -> bool:
+    judged, verdict = len(critique.verdicts), critique.verdicts[-1]
+    if judged == len(critique.steps) or verdict not in (RIGHT, WRONG):
+        return False
+    return verdict == RIGHT or takes_back(critique.chain, critique.steps[judged])
+
+
+def _annotation(critique: Critique, name: str) -> Annotation:
+    first_error = critique.first_error
+    labels = () if first_error is None else labels_until(first_error, len(critique.steps))
+    return Annotation(critique.chain.id, name, first_error, labels, text=critique.text)

@@ -1,0 +1,428 @@
+"""The parameters of a run: ``params.yaml`` with the overlay of its scale, checked before anything runs."""
+
+import hashlib
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from prm_scaling.problems.world.code import VARIABLES
+from prm_scaling.search import STRATEGIES
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+DomainName = Literal["math", "code", "logic"]
+
+
+class ConfigError(ValueError):
+    """The parameters are not usable; the message names file, field, value and the way out."""
+
+
+class Strict(BaseModel):
+    """No unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Surface(Strict):
+    """Which surface templates a set of embedded problems uses."""
+
+    verbs: Annotated[int, Field(ge=1, le=4)]
+    frames: list[Annotated[int, Field(ge=0, le=4)]] = Field(min_length=1)
+    distractors: bool
+
+
+class ProblemSet(Strict):
+    """One data set: made here (``world``) or read through ``datasets`` (``hub``)."""
+
+    source: Literal["world", "hub"]
+    domain: DomainName
+    split: Literal["pretrain", "train", "validation", "test"]
+    count: Count
+    surface: str = ""
+    steps: list[Count] = Field(default=[2, 6], min_length=2, max_length=2)
+    path: str = ""
+    name: str = ""
+    revision: str = ""
+    hub_split: str = "test"
+    fields: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> "ProblemSet":
+        if self.source == "world" and not self.surface:
+            raise ValueError("a world set needs `surface`, one of problems.surfaces")
+        if self.source == "hub" and not (self.path and {"question", "answer"} <= set(self.fields)):
+            raise ValueError("a hub set needs `path` and `fields` with `question` and `answer`")
+        if self.steps[0] > self.steps[1]:
+            raise ValueError(f"steps {self.steps}: the first is the least, the second the most")
+        if self.source == "world" and self.domain == "code" and self.steps[1] >= len(VARIABLES):
+            raise ValueError(f"steps {self.steps}: code has variables for {len(VARIABLES) - 1} steps at the most")
+        return self
+
+
+class Problems(Strict):
+    """The problems phase."""
+
+    modulus: Annotated[int, Field(ge=5, le=97)]
+    surfaces: dict[str, Surface]
+    sets: dict[str, ProblemSet]
+
+
+class LadderModel(Strict):
+    """One size of the ladder: a shape to train from scratch, or a hub model's name."""
+
+    layers: Count | None = None
+    width: Count | None = None
+    heads: Count | None = None
+    steps: Count | None = None
+    hub: str = ""
+    revision: str = ""
+    parameters: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "LadderModel":
+        shape = [self.layers, self.width, self.heads, self.steps]
+        if self.hub and any(v is not None for v in shape):
+            raise ValueError("give either `hub` or a shape (layers, width, heads, steps), not both")
+        if not self.hub and any(v is None for v in shape):
+            raise ValueError("a model needs layers, width, heads and steps, or `hub`")
+        if self.width and self.heads and self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} does not split into {self.heads} heads of even size")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Non-embedding parameters: as stated for a hub model, else those of a Qwen2 of this shape."""
+        if self.hub:
+            return self.parameters
+        assert self.layers and self.width
+        d = self.width
+        attention, mlp = 4 * d * d + 3 * d, 3 * d * 2 * d
+        return self.layers * (attention + mlp + 2 * d) + d
+
+
+class Variant(Strict):
+    """A further policy: ``base`` trained on for ``steps`` with another rate of self-correction."""
+
+    base: str
+    steps: Count
+    self_correction_rate: Share
+
+
+class Pretraining(Strict):
+    """How the ladder's causal LMs are trained."""
+
+    tokenizer_vocabulary: Count
+    batch: Count
+    learning_rate: Annotated[float, Field(gt=0)]
+    critiques: Share
+    error_rate: Share
+    self_correction_rate: Share
+    checkpoints: list[Share]
+
+
+class Models(Strict):
+    """The models phase."""
+
+    ladder: dict[str, LadderModel]
+    variants: dict[str, Variant]
+    others: dict[str, LadderModel] = {}
+    pretraining: Pretraining
+
+    @model_validator(mode="after")
+    def _ladder_ascends(self) -> "Models":
+        sizes = {name: m.size for name, m in self.ladder.items()}
+        for (a, n), (b, m) in pairwise(sizes.items()):
+            if n >= m:
+                raise ValueError(
+                    f"ladder: `{b}` ({m:,} non-embedding parameters) stands after `{a}` ({n:,}); "
+                    "list the sizes from the smallest to the largest"
+                )
+        for name, other in self.others.items():
+            if not other.hub:
+                raise ValueError(f"others.{name}: only hub models stand here; put a shape into the ladder")
+        for name, variant in self.variants.items():
+            if variant.base not in self.ladder:
+                raise ValueError(f"variants.{name}.base `{variant.base}` is not in the ladder {list(sizes)}")
+        return self
+
+
+class EngineParams(Strict):
+    """Who runs the models."""
+
+    name: Literal["transformers", "vllm"]
+    rows: Count
+    dtype: Literal["float32", "bfloat16"]
+    device: str
+
+
+class Chains(Strict):
+    """The chains phase: what is sampled to be labelled."""
+
+    policy: str
+    sets: dict[str, list[str]]
+    samples: Count
+    temperature: Annotated[float, Field(ge=0)]
+    max_tokens: Count
+    separator: Annotated[str, Field(min_length=1)]
+
+
+class Annotate(Strict):
+    """The annotate phase."""
+
+    rollouts: Count
+    threshold: Share
+    judges: dict[str, str]
+    audit: list[str] = Field(min_length=1)
+
+
+class TrainingSet(Strict):
+    """A PRM's training data: chains of these sets, labelled by this annotator."""
+
+    chains: list[str] = Field(min_length=1)
+    annotator: Literal["human", "monte_carlo", "consensus"]
+
+
+class Train(Strict):
+    """The train phase, and which PRMs there are."""
+
+    sets: dict[str, TrainingSet]
+    chains: Count
+    batch: Count
+    epochs: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    size: str
+    ladder_set: str
+    emergence: list[Share]
+
+
+class Beam(Strict):
+    """Beam search (paper A: top-K of the cumulative score)."""
+
+    width: Count
+
+
+class Mcts(Strict):
+    """MCTS with UCT (paper A)."""
+
+    exploration: Annotated[float, Field(ge=0)]
+    root_children: Count
+    children: Count
+
+
+class Search(Strict):
+    """The search phase."""
+
+    policy: str
+    generators: list[str] = Field(min_length=1)
+    temperature: Annotated[float, Field(ge=0)]
+    step_tokens: Count
+    max_steps: Count
+    pool: Count
+    table_samples: Count
+    budgets: list[Count] = Field(min_length=1)
+    strategies: list[str] = Field(min_length=1)
+    aggregation: Literal["last", "min", "product", "mean"]
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    beam: Beam
+    mcts: Mcts
+    sandbox_seconds: Annotated[float, Field(gt=0)]
+    sandbox_megabytes: Count
+
+    @model_validator(mode="after")
+    def _budgets_fit(self) -> "Search":
+        for name in self.strategies:
+            if name not in STRATEGIES:
+                raise ValueError(f"strategies: `{name}` does not exist; there are {sorted(STRATEGIES)}")
+        if self.budgets != sorted(set(self.budgets)):
+            raise ValueError(f"budgets {self.budgets}: list each once, ascending")
+        if "beam" in self.strategies and self.budgets[0] < self.beam.width:
+            raise ValueError(
+                f"budgets: the least, {self.budgets[0]}, is below beam.width {self.beam.width}; "
+                "raise the budget or narrow the beam"
+            )
+        if self.pool < max(self.budgets[-1], self.table_samples):
+            raise ValueError(f"pool {self.pool} is below the largest budget or table_samples: sample more")
+        return self
+
+
+class Table1(Strict):
+    """Paper A's Table 1: which PRMs choose among the generators' solutions, in which domain."""
+
+    domain: DomainName
+    math_prm: str
+    code_prm: str
+
+
+class Evaluate(Strict):
+    """The evaluate phase."""
+
+    table1: Table1
+    emergence_samples: Count
+    bootstrap: Count
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    gradient_pairs: Count
+    plateau_margin: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Params(Strict):
+    """All of ``params.yaml``."""
+
+    scale: str
+    results: str
+    seed: Annotated[int, Field(ge=0)]
+    engine: EngineParams
+    problems: Problems
+    models: Models
+    chains: Chains
+    annotate: Annotate
+    train: Train
+    search: Search
+    evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> "Params":
+        expected = "results" if self.scale == "default" else f"results/{self.scale}"
+        if self.results != expected:
+            raise ValueError(f"results `{self.results}` does not fit scale `{self.scale}`; use `./run scale {self.scale}`")
+        models = [*self.models.ladder, *self.models.variants, *self.models.others]
+        wanted = {
+            "chains.policy": [self.chains.policy],
+            "search.policy": [self.search.policy],
+            "search.generators": self.search.generators,
+            "annotate.judges": list(self.annotate.judges.values()),
+        }
+        for field, names in wanted.items():
+            _known(field, names, models, "models")
+        _known("train.size", [self.train.size], list(self.models.ladder), "models.ladder")
+        _known("train.ladder_set", [self.train.ladder_set], list(self.train.sets), "train.sets")
+        _known("annotate.audit", self.annotate.audit, list(self.chains.sets), "chains.sets")
+        table1 = self.evaluate.table1
+        _known("evaluate.table1", [table1.math_prm, table1.code_prm], list(self.train.sets), "train.sets")
+        for name, training in self.train.sets.items():
+            _known(f"train.sets.{name}.chains", training.chains, list(self.chains.sets), "chains.sets")
+        for name, sets in self.chains.sets.items():
+            _known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
+        for name, problem_set in self.problems.sets.items():
+            if problem_set.source == "world":
+                _known(f"problems.sets.{name}.surface", [problem_set.surface], list(self.problems.surfaces), "problems.surfaces")
+        return self
+
+    def domain_of_chains(self, chain_set: str) -> str:
+        """The domain of a chain set: that of its first problem set."""
+        return self.problems.sets[self.chains.sets[chain_set][0]].domain
+
+    def domain_of_training(self, training_set: str) -> str:
+        """The domain of a training set."""
+        return self.domain_of_chains(self.train.sets[training_set].chains[0])
+
+    def main_sets(self) -> dict[str, str]:
+        """The training set that stands for each domain that PRMs are trained on."""
+        named = [self.train.ladder_set, self.evaluate.table1.math_prm, self.evaluate.table1.code_prm, *self.train.sets]
+        return {self.domain_of_training(name): name for name in reversed(named)}
+
+    def prms(self) -> list[str]:
+        """The names of all PRMs, ``<training set>-<size>-s<seed>``: the size study, and the other sets."""
+        ladder = [(self.train.ladder_set, size) for size in self.models.ladder]
+        others = [(name, self.train.size) for name in self.train.sets if name != self.train.ladder_set]
+        return [f"{name}-{size}-s{seed}" for name, size in ladder + others for seed in self.train.seeds]
+
+    def prms_of(self, training_set: str, size: str | None = None) -> list[str]:
+        """The PRMs, one a seed, on ``training_set`` at ``size`` (the common size if not given)."""
+        return [f"{training_set}-{size or self.train.size}-s{seed}" for seed in self.train.seeds]
+
+    def pools(self) -> list[str]:
+        """The pools of samples, ``<policy>-<domain>``."""
+        domains = dict.fromkeys(self.problems.sets[n].domain for n in self.test_sets())
+        return list(dict.fromkeys([f"{self.search.policy}-{d}" for d in domains] + self.table1_pools()))
+
+    def table1_pools(self) -> list[str]:
+        """The pools of Table 1's generators."""
+        return [f"{generator}-{self.evaluate.table1.domain}" for generator in self.search.generators]
+
+    def pools_of(self, prm: str) -> list[str]:
+        """The pools that a PRM scores: its own domain's, and Table 1's for the PRMs that stand there."""
+        training_set = prm.rsplit("-s", 1)[0].split("-", 1)[0]
+        own = [f"{self.search.policy}-{self.domain_of_training(training_set)}"]
+        table1 = self.evaluate.table1
+        if any(prm in self.prms_of(name) for name in (table1.math_prm, table1.code_prm)):
+            own += self.table1_pools()
+        return list(dict.fromkeys(own))
+
+    def test_sets(self, domain: str | None = None) -> list[str]:
+        """The names of the test sets, of one domain if given."""
+        return [n for n, s in self.problems.sets.items() if s.split == "test" and domain in (None, s.domain)]
+
+    def fingerprint(self, *sections: str) -> str:
+        """A hash of the named sections' values."""
+        values = {s: self.model_dump(mode="json")[s] for s in sections}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _known(field: str, names: list[str], known: list[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{field}: `{name}` is not in {where}, which has {known}")
+
+
+def merged(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``overlay`` laid over it, mapping by mapping; a value of null takes a key out.
+
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": None}})
+    {'a': {'b': 3}}
+    """
+    result = dict(base)
+    for key, value in overlay.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            old = base.get(key)
+            result[key] = merged(old if isinstance(old, dict) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+def raw_params(folder: Path) -> dict[str, Any]:
+    """``params.yaml`` of ``folder``, with the overlay of the scale that it names."""
+    base = _mapping(folder / "params.yaml")
+    scale = base.get("scale")
+    if scale == "default":
+        return base
+    path = folder / "config" / f"{scale}.yaml"
+    if not path.is_file():
+        scales = sorted(p.stem for p in (folder / "config").glob("*.yaml"))
+        raise ConfigError(f"params.yaml: scale `{scale}` has no {path.name} in config/; there are default, {', '.join(scales)}")
+    return merged(base, _mapping(path))
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: expected a mapping of parameters")
+    return value
+
+
+def load_params(folder: Path = Path()) -> Params:
+    """The checked parameters of a checkout; :class:`ConfigError` lists all that is wrong with them."""
+    raw = raw_params(folder)
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            field = ".".join(str(part) for part in item["loc"]) or "(whole)"
+            value = "" if isinstance(item["input"], dict) else f" (value: {item['input']!r})"
+            reason = "unknown key; remove it or correct its name" if item["type"] == "extra_forbidden" else item["msg"]
+            if item["type"] == "float_type" and isinstance(item["input"], str):
+                reason += "; YAML wants a point in it, as in 1.0e-5"
+            lines.append(f"  {field}: {reason}{value}")
+        source = "params.yaml" if raw.get("scale") == "default" else f"params.yaml + config/{raw.get('scale')}.yaml"
+        raise ConfigError(f"{source}: these parameters cannot be used:\n" + "\n".join(lines)) from None

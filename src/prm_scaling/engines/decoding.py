@@ -1,0 +1,69 @@
+"""Token-level helpers of the engines: seeded sampling and stop texts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from prm_scaling.seeds import stream
+
+
+def uniforms(seed: int, count: int) -> np.ndarray:
+    """The ``count`` uniform numbers, one a token, that belong to ``seed``."""
+    return stream("tokens", seed).random(count, dtype=np.float32)
+
+
+def draw(logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """One token a row by inversion of the cumulative distribution.
+
+    Args:
+        logits: (batch, vocabulary).
+        temperature: (batch,); rows with 0 take the most likely token.
+        top_p: (batch,); the smallest set of tokens with at least this mass is kept.
+        uniform: (batch,) in [0, 1).
+
+    Returns:
+        (batch,) token ids.
+    """
+    greedy = logits.argmax(dim=-1)
+    if not bool((temperature > 0).any()):
+        return greedy
+    scaled = logits.float() / temperature.clamp_min(1e-6).unsqueeze(1)
+    probabilities = scaled.softmax(dim=-1)
+    if bool((top_p < 1).any()):
+        ordered, order = probabilities.sort(dim=-1, descending=True)
+        outside = ordered.cumsum(dim=-1) - ordered >= top_p.unsqueeze(1)
+        probabilities = torch.zeros_like(probabilities).scatter(1, order, ordered.masked_fill(outside, 0.0))
+    cumulative = probabilities.double().cumsum(dim=-1)
+    threshold = uniform.double().unsqueeze(1) * cumulative[:, -1:]
+    sampled = torch.searchsorted(cumulative, threshold, right=True).squeeze(1).clamp_max(logits.shape[1] - 1)
+    return torch.where(temperature > 0, sampled, greedy)
+
+
+class StopTexts:
+    """Whether new tokens end with a token that completes a stop text.
+
+    Only a token whose own text holds the last character of a stop text, or a part of a character, can
+    complete it, so the tail is decoded for such tokens alone.
+    """
+
+    TAIL = 8
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+        self._tokenizer = tokenizer
+        self._candidates: dict[str, frozenset[int]] = {}
+
+    def complete(self, tokens: Sequence[int], stops: tuple[str, ...]) -> bool:
+        """Whether the last of ``tokens`` completes one of ``stops``."""
+        return any(self._completes(tokens, stop) for stop in stops)
+
+    def _completes(self, tokens: Sequence[int], stop: str) -> bool:
+        if stop not in self._candidates:
+            ids = range(len(self._tokenizer))
+            texts = ((i, self._tokenizer.decode([i])) for i in ids)
+            self._candidates[stop] = frozenset(i for i, text in texts if stop[-1] in text or "\ufffd" in text)
+        if tokens[-1] not in self._candidates[stop]:
+            return False
+        tail = list(tokens[-self.TAIL :])
+        return self._tokenizer.decode(tail).count(stop) > self._tokenizer.decode(tail[:-1]).count(stop)

@@ -1,0 +1,28 @@
+"""From a model's description to an engine."""
+
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from prm_scaling.engines.interface import Policy
+from prm_scaling.engines.transformers import TransformersPolicy
+from prm_scaling.job import read_json
+from prm_scaling.models.ladder import load_language_model, load_tokenizer
+
+
+def source_of(description: str | Path) -> tuple[str, str]:
+    """(folder or hub name, revision) of the model that ``model.json`` describes."""
+    described = read_json(description)
+    return (described["hub"], described["revision"]) if described["hub"] else (str(Path(description).parent), "")
+
+
+def load_policy(description: str | Path, engine: dict) -> tuple[Policy, PreTrainedTokenizerBase]:
+    """The engine of ``engine["name"]`` on the model that ``description`` names, and its tokenizer."""
+    source, revision = source_of(description)
+    if engine["name"] == "vllm":
+        from prm_scaling.engines.vllm import VllmPolicy
+
+        tokenizer = load_tokenizer(source, revision)
+        return VllmPolicy(source, revision, tokenizer, engine["dtype"]), tokenizer
+    model, tokenizer = load_language_model(source, engine["dtype"], engine["device"], revision)
+    return TransformersPolicy(model, tokenizer, engine["rows"]), tokenizer

@@ -1,0 +1,190 @@
+"""One training loop for causal LMs and PRMs, on transformers' Trainer: resumable, with kept checkpoints."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+from transformers import (
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    get_linear_schedule_with_warmup,
+)
+
+from prm_scaling.engines.transformers import padded
+from prm_scaling.models.optimizer import MuonWithAdamW
+from prm_scaling.seeds import stream
+
+Loss = Callable[[PreTrainedModel, dict[str, torch.Tensor]], torch.Tensor]
+
+
+class Diverged(RuntimeError):
+    """The training loss is not finite."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Token ids and a target a token; ``nan`` where there is none."""
+
+    tokens: tuple[int, ...]
+    targets: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: optimizer steps, examples a step, peak learning rate, seed."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    seed: int
+
+    @property
+    def warmup(self) -> int:
+        """Steps over which the rate rises; after them it falls linearly to zero."""
+        return min(50, max(1, self.steps // 10))
+
+
+class Batches(Dataset):
+    """Batches of like length in a seeded order, as many as there are steps; item i is step i's batch."""
+
+    def __init__(self, examples: Sequence[Example], settings: Settings):
+        self._examples = examples
+        order: list[list[int]] = []
+        epoch = 0
+        while len(order) < settings.steps:
+            order += self._epoch(settings.batch, stream(settings.seed, "order", epoch))
+            epoch += 1
+        self._order = order[: settings.steps]
+
+    def _epoch(self, batch: int, rng) -> list[list[int]]:
+        # Sorted within windows of some batches: little padding, and still a random mixture.
+        indices = rng.permutation(len(self._examples)).tolist()
+        result = []
+        for start in range(0, len(indices), batch * 16):
+            window = sorted(indices[start : start + batch * 16], key=lambda i: len(self._examples[i].tokens))
+            result += [window[i : i + batch] for i in range(0, len(window), batch)]
+        return [result[i] for i in rng.permutation(len(result))]
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, index: int) -> list[Example]:
+        return [self._examples[i] for i in self._order[index]]
+
+
+def collate(batches: list[list[Example]]) -> dict[str, torch.Tensor]:
+    """``input_ids``, ``attention_mask`` (batch, longest) and ``targets``, nan where there is none."""
+    (batch,) = batches
+    ids, mask = padded([e.tokens for e in batch], 0, left=False)
+    targets = torch.full(ids.shape, math.nan)
+    for row, example in enumerate(batch):
+        targets[row, : len(example.targets)] = torch.tensor(example.targets)
+    return {"input_ids": ids, "attention_mask": mask, "targets": targets}
+
+
+class _Fit(Trainer):
+    """Trainer with a loss function of the caller's."""
+
+    def __init__(self, loss: Loss, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._loss = loss
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The caller's loss."""
+        return self._loss(model, inputs)
+
+
+class _Record(TrainerCallback):
+    """Writes metrics as they come, keeps checkpoints at marked steps, stops on a loss that is not finite."""
+
+    def __init__(self, keep: dict[int, Path], metrics: Path, report: Callable[[int, int, float], None]):
+        self._keep, self._metrics, self._report = keep, metrics, report
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model=None, **kwargs
+    ) -> None:
+        """Keeps a checkpoint at a marked step."""
+        if state.global_step in self._keep:
+            model.save_pretrained(self._keep[state.global_step])
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+        """One line of metrics."""
+        if not logs or "loss" not in logs:
+            return
+        if not math.isfinite(logs["loss"]):
+            raise Diverged(
+                f"the loss at step {state.global_step} is {logs['loss']}; lower the learning rate "
+                "(models.pretraining.learning_rate or train.learning_rate) and run again"
+            )
+        with self._metrics.open("a") as file:
+            file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+        self._report(state.global_step, state.max_steps, logs["loss"])
+
+
+def fit(
+    model: PreTrainedModel,
+    examples: Sequence[Example],
+    loss: Loss,
+    settings: Settings,
+    work: Path,
+    keep: dict[int, Path],
+    report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+) -> list[dict[str, float]]:
+    """Trains ``model`` in place and returns its metrics; a killed run resumes from ``work``.
+
+    Args:
+        loss: of a model and a batch of :func:`collate`.
+        work: folder for resumable checkpoints and metrics; not a result.
+        keep: step -> folder where the model at that step is saved.
+        report: called with (step, steps, loss).
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    optimizer = MuonWithAdamW(model, settings.learning_rate)
+    schedule = get_linear_schedule_with_warmup(optimizer, settings.warmup, settings.steps)
+    arguments = TrainingArguments(
+        output_dir=str(work),
+        per_device_train_batch_size=1,
+        max_steps=settings.steps,
+        max_grad_norm=1.0,
+        seed=settings.seed,
+        save_steps=max(1, settings.steps // 5),
+        save_total_limit=2,
+        logging_steps=max(1, settings.steps // 40),
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        train_sampling_strategy="sequential",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    metrics = work / "metrics.jsonl"
+    trainer = _Fit(
+        loss=loss,
+        model=model,
+        args=arguments,
+        train_dataset=Batches(examples, settings),
+        data_collator=collate,
+        optimizers=(optimizer, schedule),
+        callbacks=[_Record(keep, metrics, report)],
+    )
+    checkpoint = _last_whole_checkpoint(work)
+    if checkpoint is None:
+        metrics.unlink(missing_ok=True)
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    rows = {row["step"]: row for row in map(json.loads, metrics.read_text().splitlines())}
+    return [rows[step] for step in sorted(rows)]
+
+
+def _last_whole_checkpoint(work: Path) -> Path | None:
+    """The newest checkpoint that was written to its end: Trainer writes its state file last but one."""
+    found = sorted(work.glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]), reverse=True)
+    return next((p for p in found if (p / "trainer_state.json").is_file() and (p / "optimizer.pt").is_file()), None)

@@ -1,0 +1,82 @@
+"""A path of the search tree, and what a strategy may ask for while it searches."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Path:
+    """A partial or whole solution of one question.
+
+    Attributes:
+        name: place in the tree, the sample index at each branching; its randomness hangs on it.
+        tokens: ids of the solution's tokens, without the prompt.
+        ends: exclusive end of each step in ``tokens``.
+        rewards: one PRM probability a step, as far as the steps were rated.
+        finished: whether the path goes no further.
+        whole: whether the policy itself ended the text here; a finished path that is not whole was cut.
+    """
+
+    name: tuple[int, ...] = ()
+    tokens: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+    rewards: tuple[float, ...] = ()
+    finished: bool = False
+    whole: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Number of steps."""
+        return len(self.ends)
+
+    @property
+    def reward(self) -> float:
+        """The newest step's reward; 0 for a path that ended before any step."""
+        return self.rewards[-1] if self.rewards else 0.0
+
+    def rated(self, rewards: tuple[float, ...]) -> "Path":
+        """The path with one reward a step; ``ValueError`` if the counts differ."""
+        if len(rewards) != len(self.ends):
+            raise ValueError(f"{len(rewards)} rewards for {len(self.ends)} steps")
+        return replace(self, rewards=rewards)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Ask for one more step of each path; a path may be asked for several times."""
+
+    paths: tuple[Path, ...]
+    samples: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Solve:
+    """Ask for each path to be continued to its end."""
+
+    paths: tuple[Path, ...]
+    samples: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Ask the PRM for the reward of every step of each path."""
+
+    paths: tuple[Path, ...]
+
+
+# A strategy yields a request and is sent the paths that answer it, in order; it returns candidates.
+Searching = Generator[Step | Solve | Rate, list[Path], list[Path]]
+
+
+def children(paths: list[Path], counts: list[int]) -> Step:
+    """The request for ``counts[i]`` sampled next steps of ``paths[i]``."""
+    chosen = [(p, j) for p, n in zip(paths, counts, strict=True) for j in range(n)]
+    return Step(tuple(p for p, _ in chosen), tuple(j for _, j in chosen))
+
+
+def distinct(paths: list[Path]) -> list[Path]:
+    """The paths without repetitions of the same tokens: a clone must not count twice."""
+    first: dict[tuple, Path] = {}
+    for path in paths:
+        first.setdefault((path.tokens, path.finished), path)
+    return list(first.values())

@@ -1,0 +1,59 @@
+"""What the search phase leaves for evaluation."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """The rewards that a PRM, after ``step`` steps of its training, gives the steps of one chain of a pool."""
+
+    step: int
+    pool: str
+    chain: str
+    rewards: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ScoringCost:
+    """What it cost a PRM to rate a whole pool."""
+
+    step: int
+    pool: str
+    chains: int
+    prm_computed: int
+    prm_reused: int
+    prm_flops: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One question's ledger (see :class:`prm_scaling.search.ledger.Ledger`)."""
+
+    strategy: str
+    budget: int
+    problem: str
+    generated: int
+    prompt_computed: int
+    prompt_reused: int
+    prm_computed: int
+    prm_reused: int
+    policy_calls: int
+    prm_calls: int
+    policy_flops: float
+    prm_flops: float
+    generate_seconds: float
+    score_seconds: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One finished path of a tree search: its text, its rewards, and whether the strategy chose it."""
+
+    strategy: str
+    budget: int
+    problem: str
+    path: str
+    text: str
+    whole: bool
+    rewards: tuple[float, ...]

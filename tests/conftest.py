@@ -1,0 +1,91 @@
+"""What several tests share: embedded problems, a tiny tokenizer, tiny models with random weights."""
+
+import os
+
+# Before torch is imported: the tests are small, and the machine may be busy with something else.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from prm_scaling.problems.record import Problem
+from prm_scaling.problems.world.domain import Surface
+from prm_scaling.problems.world.generate import generate
+
+settings.register_profile("quick", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.load_profile("quick")
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULUS = 11
+WIDE = Surface("wide", 4, (0, 1, 2), True)
+DOMAINS = ("math", "code", "logic")
+
+
+@lru_cache
+def embedded(domain: str, count: int = 30, steps: tuple[int, int] = (2, 5), seed: int = 0) -> list[Problem]:
+    """Embedded problems of one domain."""
+    return generate(f"{domain}_set", domain, "train", WIDE, steps, count, MODULUS, seed)
+
+
+@pytest.fixture
+def problems() -> Callable[..., list[Problem]]:
+    """Makes embedded problems: ``problems(domain, count, steps)``."""
+    return embedded
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    """A tokenizer trained on embedded problems and their solutions."""
+    from prm_scaling.models.tokenizer import train_tokenizer
+    from prm_scaling.problems.world.solutions import solution
+    from prm_scaling.seeds import stream
+
+    texts = [
+        p.text + "\n".join(solution(p, stream("tokenizer", p.id), 0.3)) for domain in DOMAINS for p in embedded(domain)
+    ]
+    return train_tokenizer(texts, 600)
+
+
+def tiny(tokenizer, kind: type, seed: int, **config):
+    """A random Qwen2 of a few thousand parameters, in fp32, with weights large enough to have opinions."""
+    import torch
+    from transformers import Qwen2Config
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    return kind(
+        Qwen2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=256,
+            initializer_range=0.3,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            **config,
+        )
+    ).eval()
+
+
+@pytest.fixture(scope="session")
+def policy_model(tokenizer):
+    """A tiny random causal LM."""
+    from transformers import Qwen2ForCausalLM
+
+    return tiny(tokenizer, Qwen2ForCausalLM, seed=1)
+
+
+@pytest.fixture(scope="session")
+def prm_model(tokenizer):
+    """A tiny random PRM."""
+    from transformers import Qwen2ForTokenClassification
+
+    return tiny(tokenizer, Qwen2ForTokenClassification, seed=2, num_labels=1)

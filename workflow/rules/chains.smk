@@ -1,0 +1,31 @@
+wildcard_constraints:
+    chains="|".join(P.chains.sets),
+
+
+rule chains:
+    input:
+        [f"{R}/chains/{name}.parquet" for name in P.chains.sets],
+
+
+rule sample_chains:
+    input:
+        code("chains", "engines", "seeds", "storage"),
+        files=model_inputs(P.chains.policy),
+        model=f"{R}/models/{P.chains.policy}/model.json",
+        problems=lambda w: problem_files(P.chains.sets[w.chains]),
+    output:
+        f"{R}/chains/{{chains}}.parquet",
+    params:
+        chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens", "separator")},
+        engine=PARAMS["engine"],
+        seed=P.seed,
+    log:
+        f"logs/{P.scale}/chains/{{chains}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/chains-{{chains}}.tsv"
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Sampling the chains of {wildcards.chains}"
+    script:
+        "../scripts/sample_chains.py"

@@ -1,0 +1,288 @@
+INTERVALS = {"resamples": P.evaluate.bootstrap, "confidence": P.evaluate.confidence, "seed": P.seed}
+E_ = f"{R}/evaluate"
+MAIN_POOL = f"{P.search.policy}-{GUIDED_DOMAIN}"
+MAIN_PRM = f"{P.train.ladder_set}-{P.train.size}"
+
+
+wildcard_constraints:
+    graded="|".join([*P.pools(), *P.chains.sets]),
+
+
+def chains_of(name):
+    """The chains of a pool or a chain set."""
+    return f"{R}/search/pools/{name}.parquet" if name in P.pools() else f"{R}/chains/{name}.parquet"
+
+
+def problems_of(name):
+    """The problems of a pool or a chain set."""
+    return problem_files(P.test_sets(domain_of(name)) if name in P.pools() else P.chains.sets[name])
+
+
+VALIDATION = [c for c in P.chains.sets if P.problems.sets[P.chains.sets[c][0]].split == "validation"]
+
+
+rule evaluate:
+    input:
+        expand(f"{E_}/figure{{n}}.csv", n=range(1, 7)),
+        expand(f"{E_}/{{name}}.csv", name=["table1", "table2", "verifier", "noise", "patterns", "world", "claims"]),
+
+
+rule grade_pool:
+    input:
+        code("analysis", "verify", "chains", "problems", "storage"),
+        tokenizer=tokenizer_of_run(),
+        chains=lambda w: chains_of(w.graded),
+        problems=lambda w: problems_of(w.graded),
+    output:
+        f"{E_}/graded/{{graded}}.parquet",
+    params:
+        separator=P.chains.separator,
+        sandbox=SANDBOX,
+    log:
+        f"logs/{P.scale}/evaluate/graded-{{graded}}.log",
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Verdicts on {wildcards.graded}"
+    script:
+        "../scripts/grade_pool.py"
+
+
+rule grade_tree:
+    input:
+        code("analysis", "verify", "search", "storage"),
+        candidates=f"{R}/search/trees/{{strategy}}-{{prm}}.parquet",
+        problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
+    output:
+        f"{E_}/trees/{{strategy}}-{{prm}}.parquet",
+    params:
+        aggregation=P.search.aggregation,
+        budgets=P.search.budgets,
+        pool=MAIN_POOL,
+        sandbox=SANDBOX,
+    log:
+        f"logs/{P.scale}/evaluate/{{strategy}}-{{prm}}.log",
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Verdicts on {wildcards.strategy} with {wildcards.prm}"
+    script:
+        "../scripts/grade_tree.py"
+
+
+rule accuracy:
+    input:
+        code("analysis", "search", "storage"),
+        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
+        trees=expand(f"{E_}/trees/{{strategy}}-{{prm}}.parquet", strategy=TREES, prm=GUIDES),
+        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
+        emergence=expand(f"{R}/search/emergence/{{prm}}.parquet", prm=KEPT),
+    output:
+        f"{E_}/accuracy.parquet",
+    params:
+        aggregation=P.search.aggregation,
+    log:
+        f"logs/{P.scale}/evaluate/accuracy.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Accuracy of every way to choose"
+    script:
+        "../scripts/accuracy.py"
+
+
+rule verifier:
+    input:
+        code("analysis", "prm", "storage"),
+        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=[*P.pools(), *VALIDATION]),
+        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
+        emergence=expand(f"{R}/search/emergence/{{prm}}.parquet", prm=KEPT),
+        prms=expand(f"{R}/train/{{prm}}/prm.json", prm=P.prms()),
+    output:
+        verifier=f"{E_}/verifier.csv",
+        emergence=f"{E_}/emergence.csv",
+    params:
+        validation={P.domain_of_chains(c): c for c in VALIDATION},
+        pools={prm: P.pools_of(prm)[0] for prm in P.prms()},
+        intervals=INTERVALS,
+    log:
+        f"logs/{P.scale}/evaluate/verifier.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Step-level metrics of the PRMs"
+    script:
+        "../scripts/verifier.py"
+
+
+rule figure_tables:
+    input:
+        code("analysis", "storage"),
+        accuracy=rules.accuracy.output[0],
+        emergence=rules.verifier.output.emergence,
+        pool_costs=f"{R}/search/costs/pool-{MAIN_POOL}.parquet",
+        scoring_costs=expand(f"{R}/search/costs/scores-{{prm}}.parquet", prm=GUIDES),
+        tree_costs=expand(f"{R}/search/costs/{{strategy}}-{{prm}}.parquet", strategy=TREES, prm=GUIDES),
+        graded=f"{E_}/graded/{MAIN_POOL}.parquet",
+        prms=expand(f"{R}/train/{{prm}}/prm.json", prm=P.prms()),
+    output:
+        **{f"figure{n}": f"{E_}/figure{n}.csv" for n in range(1, 6)},
+        table1=f"{E_}/table1.csv",
+    params:
+        pool=MAIN_POOL,
+        training=P.train.ladder_set,
+        sizes=list(P.models.ladder),
+        size=P.train.size,
+        prms={
+            name: f"{name}-{P.train.size}"
+            for name in P.train.sets
+            if P.domain_of_training(name) == GUIDED_DOMAIN
+        },
+        n=P.search.table_samples,
+        most=P.search.pool,
+        emergence_n=P.evaluate.emergence_samples,
+        batch=P.train.batch,
+        budgets=P.search.budgets,
+        table1=PARAMS["evaluate"]["table1"],
+        generators={g: f"{g}-{P.evaluate.table1.domain}" for g in P.search.generators},
+        intervals=INTERVALS,
+    log:
+        f"logs/{P.scale}/evaluate/figures.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Tables behind the figures"
+    script:
+        "../scripts/figure_tables.py"
+
+
+rule label_noise:
+    input:
+        code("analysis", "annotate", "storage"),
+        annotations=annotations(),
+    output:
+        noise=f"{E_}/noise.csv",
+        effects=f"{E_}/noise_effects.json",
+    params:
+        annotations=f"{R}/annotate",
+        domains={P.domain_of_chains(c): c for c in P.annotate.audit},
+        agreeing=AGREEING,
+        intervals=INTERVALS,
+    log:
+        f"logs/{P.scale}/evaluate/noise.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Label noise of each annotator"
+    script:
+        "../scripts/label_noise.py"
+
+
+rule patterns:
+    input:
+        code("analysis", "storage"),
+        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
+        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
+        chains=f"{R}/search/pools/{MAIN_POOL}.parquet",
+    output:
+        patterns=f"{E_}/patterns.csv",
+        figure6=f"{E_}/figure6.csv",
+        effects=f"{E_}/pattern_effects.json",
+    params:
+        prms={domain: P.prms_of(name)[0] for domain, name in P.main_sets().items()},
+        policy=P.search.policy,
+        main=GUIDED_DOMAIN,
+        n=P.search.table_samples,
+        aggregation=P.search.aggregation,
+        separator=P.chains.separator,
+        intervals=INTERVALS,
+    log:
+        f"logs/{P.scale}/evaluate/patterns.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Self-corrections, and the case study"
+    script:
+        "../scripts/patterns.py"
+
+
+rule gradients:
+    input:
+        code("analysis", "engines", "storage"),
+        files=model_inputs(P.search.generators[1] if len(P.search.generators) > 1 else P.search.generators[0]),
+        model=f"{R}/models/{(P.search.generators * 2)[1]}/model.json",
+        math_chains=f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet",
+        code_chains=f"{R}/search/pools/{P.search.policy}-{P.evaluate.table1.domain}.parquet",
+        math_scores=f"{R}/search/scores/{P.prms_of(P.evaluate.table1.math_prm)[0]}.parquet",
+        code_scores=f"{R}/search/scores/{P.prms_of(P.evaluate.table1.code_prm)[0]}.parquet",
+    output:
+        table=f"{E_}/table2.csv",
+        effects=f"{E_}/gradient_effects.json",
+    params:
+        pairs=P.evaluate.gradient_pairs,
+        n=P.search.table_samples,
+        aggregation=P.search.aggregation,
+        engine=PARAMS["engine"],
+        intervals=INTERVALS,
+    log:
+        f"logs/{P.scale}/evaluate/gradients.log",
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Similarity of responses in the gradient metric"
+    script:
+        "../scripts/gradients.py"
+
+
+rule world:
+    input:
+        code("analysis", "storage"),
+        accuracy=rules.accuracy.output[0],
+        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
+    output:
+        f"{E_}/world.csv",
+    params:
+        n=16,
+        intervals=INTERVALS,
+    log:
+        f"logs/{P.scale}/evaluate/world.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Calibration of the world"
+    script:
+        "../scripts/world.py"
+
+
+rule claims:
+    input:
+        code("analysis", "storage"),
+        accuracy=rules.accuracy.output[0],
+        figure5=f"{E_}/figure5.csv",
+        effects=[rules.label_noise.output.effects, rules.patterns.output.effects, rules.gradients.output.effects],
+    output:
+        f"{E_}/claims.csv",
+    params:
+        pool=MAIN_POOL,
+        sizes=list(P.models.ladder),
+        training=P.train.ladder_set,
+        size=P.train.size,
+        n=P.search.table_samples,
+        margin=P.evaluate.plateau_margin,
+        budgets=P.search.budgets,
+        others={
+            n: t.annotator
+            for n, t in P.train.sets.items()
+            if n != P.train.ladder_set and P.domain_of_training(n) == GUIDED_DOMAIN
+        },
+        table1=PARAMS["evaluate"]["table1"],
+        generators={g: f"{g}-{P.evaluate.table1.domain}" for g in P.search.generators},
+        intervals=INTERVALS,
+    log:
+        f"logs/{P.scale}/evaluate/claims.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "The papers' claims, measured"
+    script:
+        "../scripts/claims.py"

@@ -1,0 +1,28 @@
+rule filter:
+    input:
+        [f"{R}/filter/{name}.parquet" for name in P.train.sets],
+
+
+rule filter_consensus:
+    input:
+        code("annotate", "seeds", "storage"),
+        annotations=[
+            expand(ANNOTATION, chains=c, annotator=AGREEING if t.annotator == "consensus" else t.annotator)
+            for t in P.train.sets.values()
+            for c in t.chains
+        ],
+    output:
+        [f"{R}/filter/{name}.parquet" for name in P.train.sets],
+    params:
+        train={k: PARAMS["train"][k] for k in ("sets", "chains")},
+        annotations=f"{R}/annotate",
+        agreeing=AGREEING,
+        seed=P.seed,
+    log:
+        f"logs/{P.scale}/filter/consensus.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Training sets of equal size"
+    script:
+        "../scripts/filter_consensus.py"

@@ -1,0 +1,142 @@
+EMBEDDED = [name for name, m in P.models.ladder.items() if not m.hub]
+HUB = [name for name in {**P.models.ladder, **P.models.others} if is_hub(name)]
+SHARES = P.models.pretraining.checkpoints
+
+
+wildcard_constraints:
+    model="|".join([*P.models.ladder, *P.models.variants, *P.models.others]),
+
+
+rule models:
+    input:
+        [f"{R}/models/{m}/model.json" for m in (*EMBEDDED, *P.models.variants, *HUB)],
+
+
+def rates(corpus):
+    """How the documents of a corpus are written: the ladder's, or a variant's."""
+    names = ("critiques", "error_rate", "self_correction_rate")
+    values = {k: PARAMS["models"]["pretraining"][k] for k in names}
+    if corpus in P.models.variants:
+        values["self_correction_rate"] = P.models.variants[corpus].self_correction_rate
+    return values
+
+
+PRETRAINING_PROBLEMS = problem_files(n for n, s in P.problems.sets.items() if s.split == "pretrain")
+
+
+rule make_tokenizer:
+    input:
+        code("problems", "models", "storage"),
+        problems=PRETRAINING_PROBLEMS,
+    output:
+        tokenizer=f"{R}/models/tokenizer/tokenizer.json",
+        config=f"{R}/models/tokenizer/tokenizer_config.json",
+    params:
+        rates=rates("ladder"),
+        vocabulary=P.models.pretraining.tokenizer_vocabulary,
+        seed=P.seed,
+    log:
+        f"logs/{P.scale}/models/tokenizer.log",
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Tokenizer"
+    script:
+        "../scripts/make_tokenizer.py"
+
+
+rule make_documents:
+    input:
+        code("problems", "models", "storage"),
+        problems=PRETRAINING_PROBLEMS,
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        f"{R}/models/documents/{{corpus}}.parquet",
+    wildcard_constraints:
+        corpus="|".join(["ladder", *P.models.variants]),
+    params:
+        rates=lambda w: rates(w.corpus),
+        seed=P.seed,
+    log:
+        f"logs/{P.scale}/models/documents-{{corpus}}.log",
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Pre-training documents for {wildcards.corpus}"
+    script:
+        "../scripts/make_documents.py"
+
+
+rule pretrain:
+    input:
+        code("models", "storage"),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+        documents=f"{R}/models/documents/ladder.parquet",
+    output:
+        description=f"{R}/models/{{model}}/model.json",
+        config=f"{R}/models/{{model}}/config.json",
+        weights=f"{R}/models/{{model}}/model.safetensors",
+        tokenizer=f"{R}/models/{{model}}/tokenizer.json",
+        metrics=f"{R}/models/{{model}}/metrics.json",
+        kept=[f"{R}/models/{{model}}/checkpoint{i}/model.safetensors" for i in range(len(SHARES))],
+    wildcard_constraints:
+        model="|".join(EMBEDDED) or "none",
+    params:
+        shape=lambda w: PARAMS["models"]["ladder"][w.model],
+        pretraining={k: PARAMS["models"]["pretraining"][k] for k in ("batch", "learning_rate")},
+        keep=lambda w: [max(1, round(s * P.models.ladder[w.model].steps)) for s in SHARES],
+        work=lambda w: f"work/{P.scale}/models/{w.model}",
+        seed=P.seed,
+    priority: lambda w: 10 + priority(w.model)
+    log:
+        f"logs/{P.scale}/models/{{model}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/pretrain-{{model}}.tsv"
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Pre-training of {wildcards.model}"
+    script:
+        "../scripts/pretrain.py"
+
+
+use rule pretrain as train_variant with:
+    input:
+        code("models", "storage"),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+        documents=f"{R}/models/documents/{{model}}.parquet",
+        files=lambda w: model_inputs(P.models.variants[w.model].base),
+        base=lambda w: f"{R}/models/{P.models.variants[w.model].base}/model.json",
+    output:
+        description=f"{R}/models/{{model}}/model.json",
+        config=f"{R}/models/{{model}}/config.json",
+        weights=f"{R}/models/{{model}}/model.safetensors",
+        tokenizer=f"{R}/models/{{model}}/tokenizer.json",
+        metrics=f"{R}/models/{{model}}/metrics.json",
+    wildcard_constraints:
+        model="|".join(P.models.variants) or "none",
+    params:
+        shape=lambda w: PARAMS["models"]["variants"][w.model],
+        pretraining={k: PARAMS["models"]["pretraining"][k] for k in ("batch", "learning_rate")},
+        keep=[],
+        work=lambda w: f"work/{P.scale}/models/{w.model}",
+        seed=P.seed,
+    message:
+        "Further training of {wildcards.model}"
+
+
+rule fetch_model:
+    output:
+        description=f"{R}/models/{{model}}/model.json",
+    wildcard_constraints:
+        model="|".join(HUB) or "none",
+    params:
+        model=lambda w: {**PARAMS["models"]["ladder"], **PARAMS["models"]["others"]}[w.model],
+    log:
+        f"logs/{P.scale}/models/{{model}}.log",
+    conda:
+        "../envs/model.yaml"
+    message:
+        "Fetching {wildcards.model}"
+    script:
+        "../scripts/fetch_model.py"

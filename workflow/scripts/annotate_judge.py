@@ -1,0 +1,32 @@
+"""annotate: a judge LM's critiques, parsed."""
+
+from prm_scaling.job import begin, progress
+
+begin(snakemake.log[0], snakemake.threads)
+
+import torch
+
+from prm_scaling.annotate.judge import annotate
+from prm_scaling.annotate.record import Annotation
+from prm_scaling.chains.record import Chain
+from prm_scaling.chains.steps import Steps
+from prm_scaling.engines.load import load_policy
+from prm_scaling.problems.world.truth import is_correction
+from prm_scaling.storage import read_records, write_records
+
+torch.set_num_threads(snakemake.threads)
+judge, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
+chains = read_records(snakemake.input.chains, Chain)
+steps = Steps(tokenizer, snakemake.params.separator)
+annotations = annotate(
+    chains,
+    snakemake.wildcards.judge,
+    judge,
+    tokenizer,
+    steps,
+    lambda chain, step: is_correction(chain.domain, step),
+    snakemake.params.separator,
+    progress("critiques"),
+)
+write_records(snakemake.output[0], annotations, Annotation)
+print(f"{sum(a.first_error is None for a in annotations)} of {len(annotations)} critiques gave no verdict")

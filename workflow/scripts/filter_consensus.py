@@ -1,0 +1,27 @@
+"""filter: the training sets, by each set's annotator, all cut to the same number of chains."""
+
+from pathlib import Path
+
+from prm_scaling.annotate.consensus import consensus
+from prm_scaling.annotate.record import Annotation
+from prm_scaling.annotate.select import Selected, select
+from prm_scaling.job import begin
+from prm_scaling.storage import read_records, write_records
+
+begin(snakemake.log[0], snakemake.threads)
+
+root = Path(snakemake.params.annotations)
+sets = {}
+for name, spec in snakemake.params.train["sets"].items():
+    sets[name] = []
+    for chain_set in spec["chains"]:
+        if spec["annotator"] == "consensus":
+            judged = [read_records(root / chain_set / f"{a}.parquet", Annotation) for a in snakemake.params.agreeing]
+            sets[name] += consensus(judged)
+        else:
+            sets[name] += read_records(root / chain_set / f"{spec['annotator']}.parquet", Annotation)
+chosen = select(sets, snakemake.params.train["chains"], snakemake.params.seed)
+for path in snakemake.output:
+    name = Path(path).stem
+    write_records(path, chosen[name], Selected)
+    print(f"{name}: {len(chosen[name])} of {len(sets[name])} labelled chains")

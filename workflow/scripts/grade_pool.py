@@ -1,0 +1,23 @@
+"""evaluate: verdicts, answer classes and step truth of the chains of a pool."""
+
+from pathlib import Path
+
+from prm_scaling.job import begin
+
+begin(snakemake.log[0], snakemake.threads)
+
+from prm_scaling.analysis.graded import Graded, grade_chains
+from prm_scaling.chains.record import Chain
+from prm_scaling.chains.steps import Steps
+from prm_scaling.engines.load import source_of
+from prm_scaling.models.ladder import load_tokenizer
+from prm_scaling.problems.record import Problem
+from prm_scaling.storage import read_records, write_records
+from prm_scaling.verify.sandbox import Limits
+
+steps = Steps(load_tokenizer(*source_of(snakemake.input.tokenizer)), snakemake.params.separator)
+problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
+chains = read_records(snakemake.input.chains, Chain)
+graded = grade_chains(Path(snakemake.input.chains).stem, chains, problems, steps, Limits(*snakemake.params.sandbox))
+write_records(snakemake.output[0], graded, Graded)
+print(f"{sum(g.right for g in graded)} of {len(graded)} right, {sum(g.answer is None for g in graded)} without an answer")

@@ -1,0 +1,19 @@
+"""models: a corpus of pre-training documents in the tokenizer's ids."""
+
+from pathlib import Path
+
+from prm_scaling.job import begin
+
+begin(snakemake.log[0], snakemake.threads)
+
+from prm_scaling.models.documents import Document, tokenize, write_document
+from prm_scaling.models.ladder import load_tokenizer
+from prm_scaling.problems.record import Problem
+from prm_scaling.storage import read_records, write_records
+
+tokenizer = load_tokenizer(Path(snakemake.input.tokenizer).parent)
+problems = [p for path in snakemake.input.problems for p in read_records(path, Problem)]
+texts = [write_document(p, snakemake.params.seed, **snakemake.params.rates) for p in problems]
+documents = tokenize(texts, tokenizer)
+write_records(snakemake.output[0], documents, Document)
+print(f"{len(documents)} documents of {sum(len(d.tokens) for d in documents)} tokens")

@@ -1,0 +1,42 @@
+"""search: the rewards that PRMs give every step of the chains that they are tried on."""
+
+import time
+from pathlib import Path
+
+from prm_scaling.job import begin, progress, read_json
+
+begin(snakemake.log[0], snakemake.threads)
+
+import torch
+
+from prm_scaling.chains.record import Chain
+from prm_scaling.engines.interface import Score
+from prm_scaling.engines.load import source_of
+from prm_scaling.engines.transformers import TransformersScorer
+from prm_scaling.models.ladder import load_tokenizer
+from prm_scaling.prm.model import load_prm, positions
+from prm_scaling.search.record import Rewards, ScoringCost
+from prm_scaling.storage import read_records, write_records
+
+torch.set_num_threads(snakemake.threads)
+engine = snakemake.params.engine
+tokenizer = load_tokenizer(*source_of(snakemake.input.tokenizer))
+pools = {Path(path).stem: read_records(path, Chain) for path in snakemake.input.pools}
+# Samples are numbered from 0 in a chain's id.
+pools = {k: [c for c in v if int(c.id.rsplit("/", 1)[1]) < snakemake.params.samples] for k, v in pools.items()}
+rewards, costs = [], []
+report = progress("PRMs and pools")
+for path in snakemake.input.prms:
+    scorer = TransformersScorer(load_prm(Path(path).parent, tokenizer, engine["dtype"], engine["device"]), engine["rows"])
+    described = read_json(path)
+    for pool, chains in pools.items():
+        began = time.perf_counter()
+        scored = scorer.score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
+        seconds = time.perf_counter() - began
+        rewards += [Rewards(described["step"], pool, c.id, s.rewards) for c, s in zip(chains, scored, strict=True)]
+        computed, reused = sum(s.computed for s in scored), sum(s.reused for s in scored)
+        flops = 2.0 * described["parameters"] * computed
+        costs.append(ScoringCost(described["step"], pool, len(chains), computed, reused, flops, seconds))
+        report(len(costs), len(pools) * len(snakemake.input.prms))
+write_records(snakemake.output.rewards, rewards, Rewards)
+write_records(snakemake.output.costs, costs, ScoringCost)

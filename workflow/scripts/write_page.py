@@ -1,0 +1,22 @@
+"""figures: the report page with every figure and table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from prm_scaling.job import begin
+from prm_scaling.plots import captions, tables
+from prm_scaling.plots.report import render
+from prm_scaling.storage import whole
+
+begin(snakemake.log[0], snakemake.threads)
+
+known = captions()
+figures = [(p.stem, known[p.stem].title, known[p.stem].caption, p) for p in map(Path, snakemake.input.figures)]
+shown = []
+for path in map(Path, snakemake.input.tables):
+    shown.append((known[path.stem].title, getattr(tables, path.stem)(pd.read_csv(path), tables.html)))
+world = pd.read_csv(snakemake.input.world).to_html(index=False, float_format="%.3f", border=0)
+shown.append(("Calibration of the problems and policies", world))
+with whole(snakemake.output[0]) as temporary:
+    temporary.write_text(render(figures, shown, None, snakemake.params.parameters))
