@@ -18,6 +18,8 @@ from prm_scaling.problems.world.domain import Surface
 from prm_scaling.problems.world.generate import generate
 
 settings.register_profile("quick", deadline=None, max_examples=60, derandomize=True, database=None)
+# `pytest --hypothesis-profile thorough` draws other examples each time, and more of them.
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=1000, derandomize=False)
 settings.load_profile("quick")
 
 ROOT = Path(__file__).resolve().parents[1]

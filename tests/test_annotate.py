@@ -7,6 +7,7 @@ import pytest
 from conftest import DOMAINS, embedded
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import flawed
 
 from prm_scaling.annotate import human, judge, monte_carlo
 from prm_scaling.annotate.consensus import consensus
@@ -18,7 +19,7 @@ from prm_scaling.chains.record import Chain
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.engines.interface import Extend, Extension, Sampling
 from prm_scaling.engines.scripted import END, ScriptedPolicy, text_of, tokens_of
-from prm_scaling.problems.world.solutions import RIGHT, WRONG, flawed
+from prm_scaling.problems.world.solutions import RIGHT, WRONG
 from prm_scaling.problems.world.truth import domain_of, truth_of
 from prm_scaling.seeds import seed_of, stream
 
@@ -80,9 +81,7 @@ def test_failures_of_the_assumption_can_be_counted_from_what_is_kept(hopes):
 # Eight rollouts after "a": 3 right; after "a b": 1 right; after "a b c": none.
 ROLLOUTS = {
     "Q a\n": ["x!" + END, "x" + END] * 3 + ["y" + END] * 2,
-    "Q a\nb\n": ["x!" + END] + ["x" + END] * 6 + ["x!"],  # the last goes on, and is never finished
-    "Q a\nb\nx!": ["?"],
-    "Q a\nb\nx!?": ["?" * 100],
+    "Q a\nb\n": ["x!" + END] + ["x" + END] * 6 + ["!" * 100],  # the last is never finished
     "Q a\nb\nc\n": ["x" + END],
 }
 
@@ -341,9 +340,7 @@ def test_consensus_keeps_only_full_agreement():
     assert kept[0].labels == (0.0, 0.0, 0.0) and kept[1].labels == (1.0, 1.0, 1.0)
 
 
-annotators = st.lists(
-    st.lists(st.sampled_from([None, -1, 0, 1, 2]), min_size=4, max_size=4), min_size=1, max_size=4
-)
+annotators = st.lists(st.lists(st.sampled_from([None, -1, 0, 1, 2]), min_size=4, max_size=4), min_size=1, max_size=4)
 
 
 @given(annotators)
@@ -363,7 +360,7 @@ def test_consensus_refuses_annotations_of_other_chains():
     """Wrong behaviour: labels of one chain on another."""
     with pytest.raises(ValueError, match="order of chains"):
         consensus([said("a", 0, 1), said("b", 0, 1)[::-1]])
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="shorter"):
         consensus([said("a", 0, 1), said("b", 0)])
 
 

@@ -192,7 +192,11 @@ def test_an_unfinished_chain_has_no_answer_and_no_answer_is_empty(text, question
     assert extract_answer(question, text, finished=True) != ""
 
 
-@given(st.recursive(st.just("x"), lambda inner: st.lists(inner, min_size=1, max_size=3).map(lambda p: "{%s}" % "".join(p))))
+def braced(pieces: list[str]) -> str:
+    return "{" + "".join(pieces) + "}"
+
+
+@given(st.recursive(st.just("x"), lambda inner: st.lists(inner, min_size=1, max_size=3).map(braced)))
 def test_boxes_keep_their_nesting(inside):
     assert last_boxed(rf"a \boxed{{1}} b \boxed{{{inside}}} c }}") == inside
 
@@ -227,6 +231,8 @@ def test_sampled_chains_belong_to_question_and_sample(tokenizer, policy_model, m
         assert chain.text == tokenizer.decode(list(chain.tokens)) and chain.ends == steps.ends(chain.tokens)
         assert len(chain.spans) == len(steps.of_chain(chain))
         assert chain.finished or len(chain.tokens) == 15
-    assert sample(questions[2:], 2) == [c for c in many if c.problem in {q.id for q in questions[2:]} and c.id[-1] != "2"]
+    assert sample(questions[2:], 2) == [
+        c for c in many if c.problem in {q.id for q in questions[2:]} and c.id[-1] != "2"
+    ]
     monkeypatch.setattr(module, "SLICE", 1)
     assert sample(questions, 3) == many

@@ -18,10 +18,10 @@ A_SET = next(iter(BASE["problems"]["sets"]))
 
 
 def write(folder: Path, params: dict, **overlays: dict) -> Path:
-    """A checkout with these parameters."""
+    """A checkout with these parameters and scales, `default` among them."""
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     (folder / "config").mkdir()
-    for name, overlay in overlays.items():
+    for name, overlay in ({"default": {}} | overlays).items():
         (folder / "config" / f"{name}.yaml").write_text(yaml.safe_dump(overlay, sort_keys=False))
     return folder
 
@@ -50,8 +50,9 @@ def test_the_parameters_of_the_checkout_are_usable(tmp_path):
 @pytest.mark.parametrize("scale", sorted(p.stem for p in (ROOT / "config").glob("*.yaml")))
 def test_every_scale_is_usable(scale, tmp_path):
     overlay = yaml.safe_load((ROOT / "config" / f"{scale}.yaml").read_text())
-    params = load_params(write(tmp_path, BASE | {"scale": scale, "results": f"results/{scale}"}, **{scale: overlay}))
-    assert params.results == f"results/{scale}"
+    results = "results" if scale == "default" else f"results/{scale}"
+    params = load_params(write(tmp_path, BASE | {"scale": scale, "results": results}, **{scale: overlay}))
+    assert params.results == results
 
 
 BROKEN = MappingProxyType(
@@ -62,8 +63,16 @@ BROKEN = MappingProxyType(
         "text for a number": ("engine/rows", "many", ["engine.rows", "'many'", "valid integer"]),
         "a fraction for a count": ("engine/rows", 5.5, ["engine.rows", "5.5", "valid integer"]),
         "yes for a count": ("engine/rows", True, ["engine.rows", "True", "valid integer"]),
-        "a number that YAML reads as text": ("train/learning_rate", "1e-5", ["train.learning_rate", "'1e-5'", "1.0e-5"]),
-        "a number out of range": ("search/temperature", -1.0, ["search.temperature", "-1.0", "greater than or equal to 0"]),
+        "a number that YAML reads as text": (
+            "train/learning_rate",
+            "1e-5",
+            ["train.learning_rate", "'1e-5'", "1.0e-5"],
+        ),
+        "a number out of range": (
+            "search/temperature",
+            -1.0,
+            ["search.temperature", "-1.0", "greater than or equal to 0"],
+        ),
         "a share above one": ("annotate/threshold", 1.5, ["annotate.threshold", "1.5", "less than or equal to 1"]),
         "an unknown choice": ("search/aggregation", "sum", ["search.aggregation", "'sum'", "'last', 'min'"]),
         "an unknown engine": ("engine/name", "llama", ["engine.name", "'llama'", "'transformers' or 'vllm'"]),
@@ -125,7 +134,11 @@ BROKEN = MappingProxyType(
         "a world set without a surface": (f"problems/sets/{A_SET}/surface", "", [A_SET, "needs `surface`"]),
         "a hub set without fields": (f"problems/sets/{A_SET}/source", "hub", [A_SET, "`path`", "`question`"]),
         "steps the wrong way round": (f"problems/sets/{A_SET}/steps", [5, 2], [A_SET, "[5, 2]", "least"]),
-        "more steps than code has variables": ("problems/sets/code_train/steps", [2, 9], ["code_train", "[2, 9]", "8 steps"]),
+        "more steps than code has variables": (
+            "problems/sets/code_train/steps",
+            [2, 9],
+            ["code_train", "[2, 9]", "8 steps"],
+        ),
         "results of another scale": ("results", "out", ["results `out`", "scale `default`", "./run scale default"]),
     }
 )
@@ -137,7 +150,7 @@ def test_a_broken_field_is_told(what, tmp_path):
     with pytest.raises(ConfigError) as error:
         load_params(write(tmp_path, changed(field, value)))
     message = str(error.value)
-    assert message.startswith("params.yaml: these parameters cannot be used:\n")
+    assert message.startswith("params.yaml + config/default.yaml: these parameters cannot be used:\n")
     assert [part for part in told if part not in message] == [], message
 
 

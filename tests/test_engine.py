@@ -73,7 +73,9 @@ def test_other_seeds_give_other_chains(policy, prompts):
 
 def test_rows_with_other_sampling_do_not_disturb_each_other(policy, prompts):
     alone = policy.extend([Extend(prompts[0], GREEDY, 0)])[0]
-    mixed = policy.extend([Extend(prompts[0], SAMPLED, 1), Extend(prompts[0], GREEDY, 2), Extend(prompts[1], SAMPLED, 3)])
+    mixed = policy.extend(
+        [Extend(prompts[0], SAMPLED, 1), Extend(prompts[0], GREEDY, 2), Extend(prompts[1], SAMPLED, 3)]
+    )
     assert mixed[1].tokens == alone.tokens
     tiny_nucleus = Sampling(temperature=1.0, top_p=1e-6, max_tokens=12)
     assert policy.extend([Extend(prompts[0], tiny_nucleus, 5)])[0].tokens == alone.tokens
@@ -341,7 +343,9 @@ def test_the_scripted_policy_follows_its_tree():
         ("a\n1", "end", 0, 2),
     ]
     short = Sampling(1.0, 1.0, 3)
-    assert [(text_of(e.tokens), e.finish) for e in policy.extend([Extend(tokens_of("Q "), short, 0)])] == [("a\n1", "length")]
+    assert [(text_of(e.tokens), e.finish) for e in policy.extend([Extend(tokens_of("Q "), short, 0)])] == [
+        ("a\n1", "length")
+    ]
     assert policy.calls == [5, 1]
     with pytest.raises(KeyError):
         policy.extend([Extend(tokens_of("other"), step, 0)])

@@ -252,7 +252,7 @@ def test_a_series_keeps_its_look_and_no_two_are_alike():
 
 
 def test_labels_on_a_logarithmic_axis_do_not_touch():
-    fig, (ax, *_) = panels.grid(3)
+    _, (ax, *_) = panels.grid(3)
     panels.log_axis(ax, [1, 5000], panels.decades())
     kept = [t.get_text() for t in ax.get_xticklabels()]
     assert 2 <= len(kept) <= 6 and "1" in kept
@@ -338,7 +338,7 @@ def test_published_numbers_have_owner_and_source():
 class Page(HTMLParser):
     """Ids, links, pictures and unclosed elements of a page."""
 
-    VOID = {"meta", "img", "br", "link"}
+    VOID = frozenset({"meta", "img", "br", "link"})
 
     def __init__(self, text: str):
         super().__init__()

@@ -49,7 +49,9 @@ def test_targets_stand_at_the_last_token_of_each_step_and_nowhere_else():
     assert all(math.isnan(made.targets[i]) == (i not in positions(CHAIN)) for i in range(7))
 
 
-@pytest.mark.parametrize("labels", [(1.0, 1.0), (1.0, 1.0, 1.0, 1.0), (1.0, 2.0, 0.0), (1.0, -0.1, 0.0), (1.0, math.nan, 0.0)])
+@pytest.mark.parametrize(
+    "labels", [(1.0, 1.0), (1.0, 1.0, 1.0, 1.0), (1.0, 2.0, 0.0), (1.0, -0.1, 0.0), (1.0, math.nan, 0.0)]
+)
 def test_labels_that_do_not_fit_the_steps_are_refused(labels):
     with pytest.raises(ValueError, match="chain q/0"):
         example(CHAIN, labels)

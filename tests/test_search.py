@@ -1,59 +1,36 @@
-"""Search strategies on a scripted engine, with the expected paths worked out by hand; the scheduler and its ledger."""
+"""Search strategies on a scripted engine, with the expected paths worked out by hand."""
 
 import dataclasses
 import inspect
 import math
-from types import SimpleNamespace
 
 import pytest
 from conftest import embedded
 from hypothesis import given
 from hypothesis import strategies as st
+from searching import (
+    BEAM_REWARDS,
+    BEAM_TREE,
+    LIMITS,
+    MCTS_REWARDS,
+    MCTS_TREE,
+    SIZES,
+    RandomEngine,
+    Run,
+    line_ends,
+    params,
+)
 
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.interface import Extension, Scored
-from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
+from prm_scaling.engines.scripted import END, tokens_of
 from prm_scaling.problems.record import Question
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.beam import beam
 from prm_scaling.search.choose import aggregate
-from prm_scaling.search.ledger import Ledger
 from prm_scaling.search.mcts import mcts
 from prm_scaling.search.path import Path, Rate, Solve, Step, children, distinct
 from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Limits, Scheduler
-from prm_scaling.seeds import stream
-
-LIMITS = Limits(temperature=1.0, step_tokens=20, max_steps=9, separator="\n")
-SIZES = (1000, 10)
-
-
-def params(width: int = 2, exploration: float = 1.0, root_children: int = 2, children: int = 2) -> SimpleNamespace:
-    return SimpleNamespace(
-        beam=SimpleNamespace(width=width),
-        mcts=SimpleNamespace(exploration=exploration, root_children=root_children, children=children),
-    )
-
-
-def line_ends(tokens: tuple[int, ...]) -> tuple[int, ...]:
-    ends = [i + 1 for i, t in enumerate(tokens) if chr(t) == "\n"]
-    return (*ends, len(tokens)) if tokens and (not ends or ends[-1] != len(tokens)) else tuple(ends)
-
-
-class Run:
-    """One strategy over questions ``Q0 ``, ``Q1 ``, ... (or ``Q ``) on scripted engines."""
-
-    def __init__(self, strategy, budget, tree, rewards, questions=("Q ",), limits=LIMITS, seed=0, **options):
-        self.policy, self.scorer = ScriptedPolicy(tree), ScriptedScorer(rewards)
-        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed)
-        asked = [(Question(text, "math", text), tokens_of(text)) for text in questions]
-        self.results = scheduler.run(asked, lambda: strategy(budget, params(**options), limits.max_steps))
-        self.paths, self.ledger = self.results[0]
-
-    @property
-    def texts(self) -> list[str]:
-        return [text_of(p.tokens) for p in self.paths]
-
 
 # --- sampling ---
 
@@ -72,26 +49,18 @@ def test_sampling_rates_every_sample_and_keeps_equal_ones():
 def test_a_sample_that_runs_into_the_limit_is_not_whole():
     """Wrong behaviour: a solution that was cut counts as one that ended."""
     limits = Limits(1.0, step_tokens=3, max_steps=2, separator="\n")
-    run = Run(sampling, 2, {"Q ": ["ab\ncdefgh" + END, "x" + END]}, {"Q ab\n": 0.5, "Q ab\ncde": 0.6, "Q x": 0.7}, limits=limits)
+    run = Run(
+        sampling,
+        2,
+        {"Q ": ["ab\ncdefgh" + END, "x" + END]},
+        {"Q ab\n": 0.5, "Q ab\ncde": 0.6, "Q x": 0.7},
+        limits=limits,
+    )
     assert run.texts == ["ab\ncde", "x"]
     assert [(p.finished, p.whole) for p in run.paths] == [(True, False), (True, True)]
 
 
 # --- beam ---
-
-# Level 1: a .9, b .8, c .1, d .2: a and b stay. Level 2 (two children each): ae 1.0, af 1.2, bg 1.3 (ends),
-# bh 1.4: bh and bg stay. Level 3 (all four of bh): bhi 1.45, bhj 1.6, each sampled twice; bg keeps its 1.3.
-BEAM_TREE = {
-    "Q ": ["a\n", "b\n", "c\n", "d\n"],
-    "Q a\n": ["e\n", "f\n"],
-    "Q b\n": ["g" + END, "h\n"],
-    "Q b\nh\n": ["i" + END, "j" + END],
-}
-BEAM_REWARDS = {
-    **{"Q a\n": 0.9, "Q b\n": 0.8, "Q c\n": 0.1, "Q d\n": 0.2},
-    **{"Q a\ne\n": 0.1, "Q a\nf\n": 0.3, "Q b\ng": 0.5, "Q b\nh\n": 0.6},
-    **{"Q b\nh\ni": 0.05, "Q b\nh\nj": 0.2},
-}
 
 
 def test_beam_keeps_the_greatest_sums_of_rewards():
@@ -171,16 +140,6 @@ def test_an_empty_last_step_ends_a_path_without_a_reward_of_its_own():
 
 # --- mcts ---
 
-# c = 1. After the root: N(root)=2, a .9, b .1: a by UCT. After a: N(a)=3, Q(a)=(.9+.9+.1)/3=.633, N(root)=4:
-# a .633+sqrt(ln4/3)=1.313, b .1+sqrt(ln4)=1.277: a again; below it c, a finished leaf: revisited with .9, so
-# N(a)=4, Q(a)=.7, N(root)=5: a .7+sqrt(ln5/4)=1.334, b .1+sqrt(ln5)=1.369: b, at last.
-MCTS_TREE = {
-    "Q ": ["a\n", "b\n"],
-    "Q a\n": ["c" + END, "d" + END],
-    "Q b\n": ["e" + END, "f" + END],
-}
-MCTS_REWARDS = {"Q a\n": 0.9, "Q b\n": 0.1, "Q a\nc": 0.9, "Q a\nd": 0.1, "Q b\ne": 0.5, "Q b\nf": 0.6}
-
 
 def test_mcts_turns_elsewhere_after_a_revisit_of_a_finished_leaf():
     """Wrong behaviour: a revisit that adds nothing selects the same leaf for ever."""
@@ -259,31 +218,14 @@ def test_mcts_does_not_go_beyond_the_last_step():
 # --- all strategies ---
 
 
-class RandomEngine:
-    """Steps and rewards that are a function of the seed alone: some steps end, some are cut."""
-
-    def extend(self, requests):
-        made = []
-        for request in requests:
-            rng = stream("engine", request.seed)
-            size, finish = int(rng.integers(0, 3)), str(rng.choice(["stop", "stop", "end", "length"]))
-            text = "".join(rng.choice(["a", "b"], size)) + ("\n" if finish == "stop" else "")
-            if not request.sampling.stop and finish == "stop":
-                finish = "end"
-            made.append(Extension(tokens_of(text), finish, len(request.prefix), 0))
-        return made
-
-    def score(self, requests):
-        return [
-            Scored(
-                tuple(float(stream("reward", r.tokens[: p + 1]).random()) for p in r.positions), len(r.tokens), 0
-            )
-            for r in requests
-        ]
-
-
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
-@given(budget=st.integers(1, 9), width=st.integers(1, 9), root=st.integers(1, 4), order=st.permutations(range(4)), seed=st.integers(0, 99))
+@given(
+    budget=st.integers(1, 9),
+    width=st.integers(1, 9),
+    root=st.integers(1, 4),
+    order=st.permutations(range(4)),
+    seed=st.integers(0, 99),
+)
 def test_searches_by_property(name, budget, width, root, order, seed):
     engine = RandomEngine()
     scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, seed)
@@ -342,161 +284,6 @@ def test_one_question_searched_on_a_real_model_is_the_same_in_any_company(policy
         assert paths(name, [0, 1, 2, 3], 64) == paths(name, [2, 0, 3, 1], 5)
 
 
-# --- the scheduler ---
-
-
-@pytest.mark.parametrize(("name", "rounds"), [("sampling", 1), ("beam", 3), ("mcts", 3)])
-def test_engine_calls_do_not_grow_with_the_number_of_questions(name, rounds):
-    """Wrong behaviour: one engine call per question and step."""
-    count = 25
-    trees = {"sampling": {"Q ": ["a\nc" + END]}, "beam": BEAM_TREE, "mcts": MCTS_TREE}
-    rewards = {**BEAM_REWARDS, **MCTS_REWARDS} if name == "mcts" else {**MCTS_REWARDS, **BEAM_REWARDS}
-    for n in (1, count):
-        tree = {k.replace("Q", f"Q{i}"): v for i in range(n) for k, v in trees[name].items()}
-        scored = {k.replace("Q", f"Q{i}"): v for i in range(n) for k, v in rewards.items()}
-        run = Run(STRATEGIES[name], 3 if name == "mcts" else 4, tree, scored, [f"Q{i} " for i in range(n)])
-        assert len(run.policy.calls) == len(run.scorer.calls) == rounds
-        assert len(run.results) == n
-        assert len({tuple(text_of(p.tokens) for p in paths) for paths, _ in run.results}) == 1
-
-
-def test_searches_that_end_early_leave_the_others_in_order():
-    tree = {"Q0 ": ["a" + END], "Q1 ": ["a\n"], "Q1 a\n": ["b" + END], "Q2 ": ["c" + END]}
-    rewards = {"Q0 a": 0.5, "Q1 a\n": 0.5, "Q1 a\nb": 0.5, "Q2 c": 0.5}
-    run = Run(beam, 2, tree, rewards, ["Q0 ", "Q1 ", "Q2 "])
-    assert [[text_of(p.tokens) for p in paths] for paths, _ in run.results] == [["a"], ["a\nb"], ["c"]]
-    assert run.policy.calls == [6, 2]
-
-
-def test_progress_counts_finished_questions():
-    tree = {"Q0 ": ["a" + END], "Q1 ": ["a\n"], "Q1 a\n": ["b" + END]}
-    rewards = {"Q0 a": 0.5, "Q1 a\n": 0.5, "Q1 a\nb": 0.5}
-    seen = []
-    scheduler = Scheduler(ScriptedPolicy(tree), ScriptedScorer(rewards), line_ends, LIMITS, SIZES, 0)
-    asked = [(Question(t, "math", t), tokens_of(t)) for t in ("Q0 ", "Q1 ")]
-    scheduler.run(asked, lambda: beam(2, params(), 9), lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (2, 2) and [d for d, _ in seen] == sorted(d for d, _ in seen)
-    assert scheduler.run([], lambda: beam(2, params(), 9)) == []
-
-
-def test_rewards_are_read_at_the_last_token_of_each_step():
-    """Wrong behaviour: inference reads a position other than the one that training put its loss on."""
-    from prm_scaling.chains.record import Chain
-    from prm_scaling.prm.model import positions
-
-    asked = []
-
-    class Spy(ScriptedScorer):
-        def score(self, requests):
-            asked.extend(requests)
-            return super().score(requests)
-
-    scorer = Spy({"Q a\n": 0.1, "Q a\nbc\n": 0.2, "Q a\nbc\nd": 0.3})
-    scheduler = Scheduler(ScriptedPolicy({"Q ": ["a\nbc\nd" + END]}), scorer, line_ends, LIMITS, SIZES, 0)
-    ((paths, _),) = scheduler.run([(Question("q", "math", ""), tokens_of("Q "))], lambda: sampling(1, params(), 9))
-    assert [text_of(asked[0].tokens[: p + 1]) for p in asked[0].positions] == ["Q a\n", "Q a\nbc\n", "Q a\nbc\nd"]
-    chain = Chain("q/0", "q", "math", tokens_of("Q "), paths[0].tokens, paths[0].ends, "", True)
-    assert positions(chain) == asked[0].positions
-
-
-def test_a_scorer_that_returns_another_number_of_rewards_is_refused():
-    """Wrong behaviour: scores and steps out of step, silently."""
-
-    class Short(ScriptedScorer):
-        def score(self, requests):
-            return [dataclasses.replace(r, rewards=r.rewards[:-1]) for r in super().score(requests)]
-
-    scheduler = Scheduler(ScriptedPolicy({"Q ": ["a" + END]}), Short({"Q a": 0.5}), line_ends, LIMITS, SIZES, 0)
-    with pytest.raises(ValueError, match="0 rewards for 1 steps"):
-        scheduler.run([(Question("q", "math", ""), tokens_of("Q "))], lambda: sampling(1, params(), 9))
-
-
-def test_without_a_scorer_paths_come_back_unrated():
-    scheduler = Scheduler(ScriptedPolicy({"Q ": ["a" + END]}), None, line_ends, LIMITS, SIZES, 0)
-    ((paths, ledger),) = scheduler.run([(Question("q", "math", ""), tokens_of("Q "))], lambda: sampling(2, params(), 9))
-    assert [p.rewards for p in paths] == [(), ()] and ledger.prm_calls == 0
-
-
-def test_seeds_belong_to_run_question_and_place_in_the_tree():
-    """Wrong behaviour: two samples of one place with one seed, or seeds that follow the order of the work."""
-
-    class Recorder(RandomEngine):
-        def __init__(self):
-            self.seeds = []
-
-        def extend(self, requests):
-            self.seeds += [(text_of(r.prefix), r.seed) for r in requests]
-            return super().extend(requests)
-
-    def seeds(questions, seed):
-        engine = Recorder()
-        scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, seed)
-        asked = [(Question(q, "math", ""), tokens_of(q)) for q in questions]
-        scheduler.run(asked, lambda: beam(6, params(3), 9))
-        assert len({s for _, s in engine.seeds}) == len(engine.seeds)
-        return set(engine.seeds)
-
-    assert seeds(["A ", "B "], 0) == seeds(["B ", "A "], 0) == seeds(["A "], 0) | seeds(["B "], 0)
-    assert not {s for _, s in seeds(["A "], 0)} & {s for _, s in seeds(["A "], 1)}
-
-
-# --- the ledger ---
-
-
-def test_the_ledger_of_a_beam_search_adds_up():
-    run = Run(beam, 4, BEAM_TREE, BEAM_REWARDS, width=2)
-    ledger = run.ledger
-    # Level 1: 4 steps of 2 tokens from "Q " (2). Level 2: from "Q a\n" and "Q b\n" (4 each), tokens 2, 2, 1, 2.
-    # Level 3: from "Q b\nh\n" (6), 4 steps of 1 token.
-    assert ledger.generated == 4 * 2 + (2 + 2 + 1 + 2) + 4
-    assert ledger.prompt_computed == 2 + (4 + 4) + 6
-    assert ledger.prompt_reused == 3 * 2 + (4 + 4) + 3 * 6
-    assert ledger.policy_calls == 12
-    assert ledger.policy_flops == 2 * SIZES[0] * (ledger.generated + ledger.prompt_computed)
-    # The PRM reads each distinct path whole: level 1 four of 4; level 2 of 6, 6, 5, 6; level 3 two of 7.
-    assert ledger.prm_computed == 4 * 4 + (6 + 6 + 5 + 6) + 2 * 7
-    assert ledger.prm_reused == 0 and ledger.prm_calls == 10
-    assert ledger.prm_flops == 2 * SIZES[1] * ledger.prm_computed
-
-
-def test_equal_samples_are_computed_once_by_the_prm():
-    run = Run(sampling, 3, {"Q ": ["ab" + END]}, {"Q ab": 0.5})
-    assert (run.ledger.generated, run.ledger.prompt_computed, run.ledger.prompt_reused) == (6, 2, 4)
-    assert (run.ledger.prm_computed, run.ledger.prm_reused, run.ledger.prm_calls) == (4, 8, 3)
-
-
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
-def test_a_questions_ledger_does_not_depend_on_the_others(name):
-    engine = RandomEngine()
-    scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, 0)
-    asked = [(Question(f"q{i}", "math", ""), tokens_of(f"Q{i} ")) for i in range(6)]
-
-    def counts(ledger: Ledger) -> dict:
-        return {k: v for k, v in ledger.values().items() if not k.endswith("seconds")}
-
-    def search():
-        return STRATEGIES[name](4, params(), LIMITS.max_steps)
-
-    together = [counts(ledger) for _, ledger in scheduler.run(asked, search)]
-    alone = [counts(scheduler.run([a], search)[0][1]) for a in asked]
-    assert together == alone
-
-
-def test_shares_of_the_time_add_up_to_the_time(monkeypatch):
-    import prm_scaling.search.scheduler as module
-
-    clock = iter(range(1000))
-    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
-    names = [f"Q{i} " for i in range(3)]
-    tree = {k.replace("Q ", n): v for n in names for k, v in BEAM_TREE.items()}
-    rewards = {k.replace("Q ", n): v for n in names for k, v in BEAM_REWARDS.items()}
-    run = Run(beam, 4, tree, rewards, names)
-    # Every call takes one tick: 3 to the policy, 3 to the PRM.
-    assert sum(ledger.generate_seconds for _, ledger in run.results) == pytest.approx(3.0)
-    assert sum(ledger.score_seconds for _, ledger in run.results) == pytest.approx(3.0)
-    assert {f.name for f in dataclasses.fields(Ledger)} == set(run.ledger.values())
-
-
 # --- small parts ---
 
 
@@ -513,7 +300,7 @@ def test_children_asks_each_path_for_its_number_of_samples():
     a, b = path("a\n"), path("b\n")
     assert children([a, b], [2, 1]) == Step((a, a, b), (0, 1, 0))
     assert children([a, b], [0, 1]) == Step((b,), (0,))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="shorter"):
         children([a, b], [1])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,11 +23,9 @@ name = st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size
 @given(st.lists(name, max_size=4), st.lists(name, max_size=4))
 def test_a_seed_is_a_function_of_all_names_and_their_borders(a, b):
     assert seed_of(*a) == seed_of(*a) and 0 <= seed_of(*a) < 2**63
-    same = [str(x) for x in a] == [str(x) for x in b]
+    a, b = [str(x) for x in a], [str(x) for x in b]
     # No name at all and one empty name are the one pair that reads alike.
-    if [str(x) for x in a] or [str(x) for x in b] != [""]:
-        if [str(x) for x in b] or [str(x) for x in a] != [""]:
-            assert (seed_of(*a) == seed_of(*b)) == same
+    assert (seed_of(*a) == seed_of(*b)) == ((a or [""]) == (b or [""]))
 
 
 def test_seeds_are_the_same_on_every_machine():
@@ -81,7 +80,11 @@ class Retyped:
     count: float
 
 
-integers, floats, words = st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text(st.characters(codec="utf-8"))
+integers, floats, words = (
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.text(st.characters(codec="utf-8")),
+)
 records = st.builds(
     Record,
     words,
@@ -123,12 +126,16 @@ def test_not_a_number_survives_storage(tmp_path):
     assert math.isnan(read.score) and read.rewards[0] == math.inf and math.isnan(read.rewards[1])
 
 
+def half_written(path) -> None:
+    path.write_text("half")
+    raise RuntimeError
+
+
 def test_an_exception_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "x.json"
     write_json(path, {"old": 1})
     with pytest.raises(RuntimeError), whole(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+        half_written(temporary)
     assert json.loads(path.read_text()) == {"old": 1}
     with pytest.raises(TypeError):
         write_json(path, {"bad": object()})
@@ -152,7 +159,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path):
 def test_records_that_do_not_fit_leave_the_old_file(tmp_path):
     path = tmp_path / "r.parquet"
     write_records(path, [Narrow("a", 1)], Narrow)
-    with pytest.raises(Exception):
+    with pytest.raises(pyarrow.ArrowInvalid):
         write_records(path, [Narrow("a", "not a number")], Narrow)
     assert read_records(path, Narrow) == [Narrow("a", 1)]
 

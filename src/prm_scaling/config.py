@@ -119,6 +119,7 @@ class Pretraining(Strict):
     batch: Count
     learning_rate: Annotated[float, Field(gt=0)]
     critiques: Share
+    drills: Share
     error_rate: Share
     self_correction_rate: Share
     checkpoints: list[Share]
@@ -163,7 +164,7 @@ class Chains(Strict):
     """The chains phase: what is sampled to be labelled."""
 
     policy: str
-    sets: dict[str, list[str]]
+    sets: dict[str, Annotated[list[str], Field(min_length=1)]]
     samples: Count
     temperature: Annotated[float, Field(ge=0)]
     max_tokens: Count
@@ -227,7 +228,6 @@ class Search(Strict):
     budgets: list[Count] = Field(min_length=1)
     strategies: list[str] = Field(min_length=1)
     aggregation: Literal["last", "min", "product", "mean"]
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     beam: Beam
     mcts: Mcts
     sandbox_seconds: Annotated[float, Field(gt=0)]
@@ -288,7 +288,9 @@ class Params(Strict):
     def _names_resolve(self) -> "Params":
         expected = "results" if self.scale == "default" else f"results/{self.scale}"
         if self.results != expected:
-            raise ValueError(f"results `{self.results}` does not fit scale `{self.scale}`; use `./run scale {self.scale}`")
+            raise ValueError(
+                f"results `{self.results}` does not fit scale `{self.scale}`; use `./run scale {self.scale}`"
+            )
         models = [*self.models.ladder, *self.models.variants, *self.models.others]
         wanted = {
             "chains.policy": [self.chains.policy],
@@ -309,7 +311,12 @@ class Params(Strict):
             _known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
         for name, problem_set in self.problems.sets.items():
             if problem_set.source == "world":
-                _known(f"problems.sets.{name}.surface", [problem_set.surface], list(self.problems.surfaces), "problems.surfaces")
+                _known(
+                    f"problems.sets.{name}.surface",
+                    [problem_set.surface],
+                    list(self.problems.surfaces),
+                    "problems.surfaces",
+                )
         return self
 
     def domain_of_chains(self, chain_set: str) -> str:
@@ -391,12 +398,10 @@ def raw_params(folder: Path) -> dict[str, Any]:
     """``params.yaml`` of ``folder``, with the overlay of the scale that it names."""
     base = _mapping(folder / "params.yaml")
     scale = base.get("scale")
-    if scale == "default":
-        return base
     path = folder / "config" / f"{scale}.yaml"
     if not path.is_file():
         scales = sorted(p.stem for p in (folder / "config").glob("*.yaml"))
-        raise ConfigError(f"params.yaml: scale `{scale}` has no {path.name} in config/; there are default, {', '.join(scales)}")
+        raise ConfigError(f"params.yaml: scale `{scale}` has no {path.name} in config/; there are {', '.join(scales)}")
     return merged(base, _mapping(path))
 
 
@@ -424,5 +429,6 @@ def load_params(folder: Path = Path()) -> Params:
             if item["type"] == "float_type" and isinstance(item["input"], str):
                 reason += "; YAML wants a point in it, as in 1.0e-5"
             lines.append(f"  {field}: {reason}{value}")
-        source = "params.yaml" if raw.get("scale") == "default" else f"params.yaml + config/{raw.get('scale')}.yaml"
-        raise ConfigError(f"{source}: these parameters cannot be used:\n" + "\n".join(lines)) from None
+        raise ConfigError(
+            f"params.yaml + config/{raw.get('scale')}.yaml: these parameters cannot be used:\n" + "\n".join(lines)
+        ) from None

@@ -9,22 +9,22 @@ rule chains:
 
 rule sample_chains:
     input:
-        code("chains", "engines", "seeds", "storage"),
+        code("sample_chains"),
         files=model_inputs(P.chains.policy),
         model=f"{R}/models/{P.chains.policy}/model.json",
         problems=lambda w: problem_files(P.chains.sets[w.chains]),
     output:
         f"{R}/chains/{{chains}}.parquet",
-    params:
-        chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens", "separator")},
-        engine=PARAMS["engine"],
-        seed=P.seed,
     log:
         f"logs/{P.scale}/chains/{{chains}}.log",
     benchmark:
         f"logs/{P.scale}/benchmarks/chains-{{chains}}.tsv"
     conda:
         "../envs/model.yaml"
+    params:
+        chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens", "separator")},
+        engine=PARAMS["engine"],
+        seed=P.seed,
     message:
         "Sampling the chains of {wildcards.chains}"
     script:

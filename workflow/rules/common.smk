@@ -1,25 +1,52 @@
+import ast
 import os
+import re
+import sys
+from functools import cache
 from pathlib import Path
+
+BASE = Path(workflow.basedir)
+# The package is that of this checkout, here and in jobs, also inside a conda environment.
+sys.path.insert(0, str(BASE / "src"))
+os.environ.update(PYTHONPATH=str(BASE / "src"))
 
 from prm_scaling.config import load_params
 
-# Jobs import the package from the checkout, also inside a conda environment.
-os.environ["PYTHONPATH"] = str(Path(workflow.basedir) / "src")
-
-P = load_params(Path(workflow.basedir))
+P = load_params(BASE)
 PARAMS = P.model_dump(mode="json")
 R = P.results
-# Package modules by folder: a change in one reruns the rules that import it.
-SOURCES = Path(workflow.basedir) / "src" / "prm_scaling"
+# What says how a job went, not what comes of it: a change there reruns nothing.
+BOOKKEEPING = {"src/prm_scaling/job.py"}
 
 
-def code(*folders):
-    """The package's modules in these folders (or of that name), as inputs of the rules that use them."""
-    files = []
-    for folder in folders:
-        path = SOURCES / folder
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    return [str(f.relative_to(workflow.basedir)) for f in files]
+@cache
+def used_by(path):
+    """The package's files that one of its modules, or a script, imports or names."""
+    found = set()
+    if not path.endswith(".py"):
+        return found
+    for node in ast.walk(ast.parse((BASE / path).read_text())):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            modules = []
+        for module in modules:
+            place = Path("src", *module.split("."))
+            found |= {f"{place}.py", f"{place}/__init__.py"}
+        if isinstance(node, ast.Constant) and re.fullmatch(r"\w+\.[\w.]+", str(node.value)):
+            found.add(f"{Path(path).parent}/{node.value}")
+    return {name for name in found - BOOKKEEPING if name.startswith("src/") and (BASE / name).is_file()}
+
+
+def code(script):
+    """What a script uses of the package, directly or not: Snakemake itself sees a change in the script only."""
+    found, fresh = set(), {f"workflow/scripts/{script}.py"}
+    while fresh:
+        fresh = set().union(*map(used_by, fresh)) - found
+        found |= fresh
+    return sorted(found)
 
 
 def problem_files(sets):
@@ -54,9 +81,73 @@ def priority(model):
     return list(P.models.ladder).index(model) if model in P.models.ladder else 0
 
 
-def prm_outputs(folder):
+def rates(corpus):
+    """How the documents of a corpus are written: the ladder's, or a variant's."""
+    names = ("critiques", "drills", "error_rate", "self_correction_rate")
+    values = {k: PARAMS["models"]["pretraining"][k] for k in names}
+    if corpus in P.models.variants:
+        values["self_correction_rate"] = P.models.variants[corpus].self_correction_rate
+    return values
+
+
+# Consensus (ASLAF) asks Monte Carlo and every judge.
+AGREEING = ["monte_carlo", *P.annotate.judges]
+ANNOTATION = f"{R}/annotate/{{chains}}/{{annotator}}.parquet"
+
+
+def annotators(chain_set):
+    """Who annotates a chain set: whom its training sets ask, everyone for an audit, and always the human labels."""
+    wanted = dict.fromkeys(["human", *(AGREEING if chain_set in P.annotate.audit else [])])
+    for training in P.train.sets.values():
+        if chain_set in training.chains:
+            wanted.update(dict.fromkeys(AGREEING if training.annotator == "consensus" else [training.annotator]))
+    return list(wanted)
+
+
+def annotations():
+    """All annotation files."""
+    return [expand(ANNOTATION, chains=c, annotator=annotators(c)) for c in P.chains.sets]
+
+
+def training_inputs(w):
+    """The training set, its chains, and the base model."""
     return {
-        "description": f"{folder}/prm.json",
-        "config": f"{folder}/config.json",
-        "weights": f"{folder}/model.safetensors",
+        "files": model_inputs(w.size),
+        "base": f"{R}/models/{w.size}/model.json",
+        "selected": f"{R}/filter/{w.training}.parquet",
+        "chains": [f"{R}/chains/{c}.parquet" for c in P.train.sets[w.training].chains],
     }
+
+
+def checkpoint_folders(prm):
+    """Where the kept checkpoints of a PRM are."""
+    return [f"{R}/train/{prm}/step{i}" for i in range(len(P.train.emergence))]
+
+
+def policy_of(pool):
+    """The policy of a pool."""
+    return pool.rsplit("-", 1)[0]
+
+
+def domain_of(pool):
+    """The domain of a pool."""
+    return pool.rsplit("-", 1)[1]
+
+
+# Chain sets that no PRM is trained on.
+VALIDATION = [c for c in P.chains.sets if P.problems.sets[P.chains.sets[c][0]].split == "validation"]
+
+
+def validation_chains(domain):
+    """The held-out chains of a domain."""
+    return [f"{R}/chains/{c}.parquet" for c in VALIDATION if P.domain_of_chains(c) == domain]
+
+
+def chains_of(name):
+    """The chains of a pool or a chain set."""
+    return f"{R}/search/pools/{name}.parquet" if name in P.pools() else f"{R}/chains/{name}.parquet"
+
+
+def problems_of(name):
+    """The problems of a pool or a chain set."""
+    return problem_files(P.test_sets(domain_of(name)) if name in P.pools() else P.chains.sets[name])

@@ -8,19 +8,6 @@ wildcard_constraints:
     graded="|".join([*P.pools(), *P.chains.sets]),
 
 
-def chains_of(name):
-    """The chains of a pool or a chain set."""
-    return f"{R}/search/pools/{name}.parquet" if name in P.pools() else f"{R}/chains/{name}.parquet"
-
-
-def problems_of(name):
-    """The problems of a pool or a chain set."""
-    return problem_files(P.test_sets(domain_of(name)) if name in P.pools() else P.chains.sets[name])
-
-
-VALIDATION = [c for c in P.chains.sets if P.problems.sets[P.chains.sets[c][0]].split == "validation"]
-
-
 rule evaluate:
     input:
         expand(f"{E_}/figure{{n}}.csv", n=range(1, 7)),
@@ -29,19 +16,19 @@ rule evaluate:
 
 rule grade_pool:
     input:
-        code("analysis", "verify", "chains", "problems", "storage"),
+        code("grade_pool"),
         tokenizer=tokenizer_of_run(),
         chains=lambda w: chains_of(w.graded),
         problems=lambda w: problems_of(w.graded),
     output:
         f"{E_}/graded/{{graded}}.parquet",
-    params:
-        separator=P.chains.separator,
-        sandbox=SANDBOX,
     log:
         f"logs/{P.scale}/evaluate/graded-{{graded}}.log",
     conda:
         "../envs/model.yaml"
+    params:
+        separator=P.chains.separator,
+        sandbox=SANDBOX,
     message:
         "Verdicts on {wildcards.graded}"
     script:
@@ -50,20 +37,20 @@ rule grade_pool:
 
 rule grade_tree:
     input:
-        code("analysis", "verify", "search", "storage"),
+        code("grade_tree"),
         candidates=f"{R}/search/trees/{{strategy}}-{{prm}}.parquet",
         problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
     output:
         f"{E_}/trees/{{strategy}}-{{prm}}.parquet",
+    log:
+        f"logs/{P.scale}/evaluate/{{strategy}}-{{prm}}.log",
+    conda:
+        "../envs/model.yaml"
     params:
         aggregation=P.search.aggregation,
         budgets=P.search.budgets,
         pool=MAIN_POOL,
         sandbox=SANDBOX,
-    log:
-        f"logs/{P.scale}/evaluate/{{strategy}}-{{prm}}.log",
-    conda:
-        "../envs/model.yaml"
     message:
         "Verdicts on {wildcards.strategy} with {wildcards.prm}"
     script:
@@ -72,19 +59,19 @@ rule grade_tree:
 
 rule accuracy:
     input:
-        code("analysis", "search", "storage"),
+        code("accuracy"),
         graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
         trees=expand(f"{E_}/trees/{{strategy}}-{{prm}}.parquet", strategy=TREES, prm=GUIDES),
         scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
         emergence=expand(f"{R}/search/emergence/{{prm}}.parquet", prm=KEPT),
     output:
         f"{E_}/accuracy.parquet",
-    params:
-        aggregation=P.search.aggregation,
     log:
         f"logs/{P.scale}/evaluate/accuracy.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        aggregation=P.search.aggregation,
     message:
         "Accuracy of every way to choose"
     script:
@@ -93,7 +80,7 @@ rule accuracy:
 
 rule verifier:
     input:
-        code("analysis", "prm", "storage"),
+        code("verifier"),
         graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=[*P.pools(), *VALIDATION]),
         scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
         emergence=expand(f"{R}/search/emergence/{{prm}}.parquet", prm=KEPT),
@@ -101,14 +88,14 @@ rule verifier:
     output:
         verifier=f"{E_}/verifier.csv",
         emergence=f"{E_}/emergence.csv",
-    params:
-        validation={P.domain_of_chains(c): c for c in VALIDATION},
-        pools={prm: P.pools_of(prm)[0] for prm in P.prms()},
-        intervals=INTERVALS,
     log:
         f"logs/{P.scale}/evaluate/verifier.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        validation={P.domain_of_chains(c): c for c in VALIDATION},
+        pools={prm: P.pools_of(prm)[0] for prm in P.prms()},
+        intervals=INTERVALS,
     message:
         "Step-level metrics of the PRMs"
     script:
@@ -117,7 +104,7 @@ rule verifier:
 
 rule figure_tables:
     input:
-        code("analysis", "storage"),
+        code("figure_tables"),
         accuracy=rules.accuracy.output[0],
         emergence=rules.verifier.output.emergence,
         pool_costs=f"{R}/search/costs/pool-{MAIN_POOL}.parquet",
@@ -128,16 +115,16 @@ rule figure_tables:
     output:
         **{f"figure{n}": f"{E_}/figure{n}.csv" for n in range(1, 6)},
         table1=f"{E_}/table1.csv",
+    log:
+        f"logs/{P.scale}/evaluate/figures.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         pool=MAIN_POOL,
         training=P.train.ladder_set,
         sizes=list(P.models.ladder),
         size=P.train.size,
-        prms={
-            name: f"{name}-{P.train.size}"
-            for name in P.train.sets
-            if P.domain_of_training(name) == GUIDED_DOMAIN
-        },
+        prms={name: f"{name}-{P.train.size}" for name in P.train.sets if P.domain_of_training(name) == GUIDED_DOMAIN},
         n=P.search.table_samples,
         most=P.search.pool,
         emergence_n=P.evaluate.emergence_samples,
@@ -146,10 +133,6 @@ rule figure_tables:
         table1=PARAMS["evaluate"]["table1"],
         generators={g: f"{g}-{P.evaluate.table1.domain}" for g in P.search.generators},
         intervals=INTERVALS,
-    log:
-        f"logs/{P.scale}/evaluate/figures.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Tables behind the figures"
     script:
@@ -158,20 +141,19 @@ rule figure_tables:
 
 rule label_noise:
     input:
-        code("analysis", "annotate", "storage"),
+        code("label_noise"),
         annotations=annotations(),
     output:
         noise=f"{E_}/noise.csv",
         effects=f"{E_}/noise_effects.json",
-    params:
-        annotations=f"{R}/annotate",
-        domains={P.domain_of_chains(c): c for c in P.annotate.audit},
-        agreeing=AGREEING,
-        intervals=INTERVALS,
     log:
         f"logs/{P.scale}/evaluate/noise.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        domains={P.domain_of_chains(c): c for c in P.annotate.audit},
+        agreeing=AGREEING,
+        intervals=INTERVALS,
     message:
         "Label noise of each annotator"
     script:
@@ -180,7 +162,7 @@ rule label_noise:
 
 rule patterns:
     input:
-        code("analysis", "storage"),
+        code("patterns"),
         graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
         scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
         chains=f"{R}/search/pools/{MAIN_POOL}.parquet",
@@ -188,6 +170,10 @@ rule patterns:
         patterns=f"{E_}/patterns.csv",
         figure6=f"{E_}/figure6.csv",
         effects=f"{E_}/pattern_effects.json",
+    log:
+        f"logs/{P.scale}/evaluate/patterns.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         prms={domain: P.prms_of(name)[0] for domain, name in P.main_sets().items()},
         policy=P.search.policy,
@@ -196,10 +182,6 @@ rule patterns:
         aggregation=P.search.aggregation,
         separator=P.chains.separator,
         intervals=INTERVALS,
-    log:
-        f"logs/{P.scale}/evaluate/patterns.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Self-corrections, and the case study"
     script:
@@ -208,7 +190,7 @@ rule patterns:
 
 rule gradients:
     input:
-        code("analysis", "engines", "storage"),
+        code("gradients"),
         files=model_inputs(P.search.generators[1] if len(P.search.generators) > 1 else P.search.generators[0]),
         model=f"{R}/models/{(P.search.generators * 2)[1]}/model.json",
         math_chains=f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet",
@@ -218,16 +200,16 @@ rule gradients:
     output:
         table=f"{E_}/table2.csv",
         effects=f"{E_}/gradient_effects.json",
+    log:
+        f"logs/{P.scale}/evaluate/gradients.log",
+    conda:
+        "../envs/model.yaml"
     params:
         pairs=P.evaluate.gradient_pairs,
         n=P.search.table_samples,
         aggregation=P.search.aggregation,
         engine=PARAMS["engine"],
         intervals=INTERVALS,
-    log:
-        f"logs/{P.scale}/evaluate/gradients.log",
-    conda:
-        "../envs/model.yaml"
     message:
         "Similarity of responses in the gradient metric"
     script:
@@ -236,18 +218,18 @@ rule gradients:
 
 rule world:
     input:
-        code("analysis", "storage"),
+        code("world"),
         accuracy=rules.accuracy.output[0],
         graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
     output:
         f"{E_}/world.csv",
-    params:
-        n=16,
-        intervals=INTERVALS,
     log:
         f"logs/{P.scale}/evaluate/world.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        n=16,
+        intervals=INTERVALS,
     message:
         "Calibration of the world"
     script:
@@ -256,12 +238,16 @@ rule world:
 
 rule claims:
     input:
-        code("analysis", "storage"),
+        code("claims"),
         accuracy=rules.accuracy.output[0],
         figure5=f"{E_}/figure5.csv",
         effects=[rules.label_noise.output.effects, rules.patterns.output.effects, rules.gradients.output.effects],
     output:
         f"{E_}/claims.csv",
+    log:
+        f"logs/{P.scale}/evaluate/claims.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         pool=MAIN_POOL,
         sizes=list(P.models.ladder),
@@ -278,10 +264,6 @@ rule claims:
         table1=PARAMS["evaluate"]["table1"],
         generators={g: f"{g}-{P.evaluate.table1.domain}" for g in P.search.generators},
         intervals=INTERVALS,
-    log:
-        f"logs/{P.scale}/evaluate/claims.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "The papers' claims, measured"
     script:

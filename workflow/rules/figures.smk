@@ -19,7 +19,7 @@ rule figures:
 
 rule draw_figure:
     input:
-        code("plots"),
+        code("draw_figure"),
         table=f"{E_}/{{figure}}.csv",
     output:
         svg=report(
@@ -30,12 +30,12 @@ rule draw_figure:
         ),
         png=f"{F_}/{{figure}}.png",
         csv=f"{F_}/{{figure}}.csv",
-    params:
-        caption=lambda w: CAPTIONS[w.figure].caption,
     log:
         f"logs/{P.scale}/figures/{{figure}}.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        caption=lambda w: CAPTIONS[w.figure].caption,
     message:
         "Drawing {wildcards.figure}"
     script:
@@ -44,7 +44,7 @@ rule draw_figure:
 
 rule write_table:
     input:
-        code("plots"),
+        code("write_table"),
         table=f"{E_}/{{table}}.csv",
     output:
         csv=report(
@@ -54,12 +54,12 @@ rule write_table:
             labels=lambda w: {"table": CAPTIONS[w.table].title},
         ),
         md=f"{R}/tables/{{table}}.md",
-    params:
-        caption=lambda w: CAPTIONS[w.table].caption,
     log:
         f"logs/{P.scale}/figures/{{table}}.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        caption=lambda w: CAPTIONS[w.table].caption,
     message:
         "Writing {wildcards.table}"
     script:
@@ -83,18 +83,18 @@ rule copy_world:
 
 rule write_page:
     input:
-        code("plots"),
+        code("write_page"),
         figures=expand(f"{F_}/{{figure}}.svg", figure=FIGURES),
         tables=expand(f"{R}/tables/{{table}}.csv", table=["table1", "table2", "claims"]),
         world=f"{R}/tables/world.csv",
     output:
         f"{R}/report.html",
-    params:
-        parameters=PARAMS,
     log:
         f"logs/{P.scale}/figures/report.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        parameters=PARAMS,
     message:
         "Report page"
     script:

@@ -5,7 +5,7 @@ rule filter:
 
 rule filter_consensus:
     input:
-        code("annotate", "seeds", "storage"),
+        code("filter_consensus"),
         annotations=[
             expand(ANNOTATION, chains=c, annotator=AGREEING if t.annotator == "consensus" else t.annotator)
             for t in P.train.sets.values()
@@ -13,15 +13,14 @@ rule filter_consensus:
         ],
     output:
         [f"{R}/filter/{name}.parquet" for name in P.train.sets],
-    params:
-        train={k: PARAMS["train"][k] for k in ("sets", "chains")},
-        annotations=f"{R}/annotate",
-        agreeing=AGREEING,
-        seed=P.seed,
     log:
         f"logs/{P.scale}/filter/consensus.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        train={k: PARAMS["train"][k] for k in ("sets", "chains")},
+        agreeing=AGREEING,
+        seed=P.seed,
     message:
         "Training sets of equal size"
     script:

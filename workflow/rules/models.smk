@@ -12,33 +12,24 @@ rule models:
         [f"{R}/models/{m}/model.json" for m in (*EMBEDDED, *P.models.variants, *HUB)],
 
 
-def rates(corpus):
-    """How the documents of a corpus are written: the ladder's, or a variant's."""
-    names = ("critiques", "error_rate", "self_correction_rate")
-    values = {k: PARAMS["models"]["pretraining"][k] for k in names}
-    if corpus in P.models.variants:
-        values["self_correction_rate"] = P.models.variants[corpus].self_correction_rate
-    return values
-
-
 PRETRAINING_PROBLEMS = problem_files(n for n, s in P.problems.sets.items() if s.split == "pretrain")
 
 
 rule make_tokenizer:
     input:
-        code("problems", "models", "storage"),
+        code("make_tokenizer"),
         problems=PRETRAINING_PROBLEMS,
     output:
         tokenizer=f"{R}/models/tokenizer/tokenizer.json",
         config=f"{R}/models/tokenizer/tokenizer_config.json",
-    params:
-        rates=rates("ladder"),
-        vocabulary=P.models.pretraining.tokenizer_vocabulary,
-        seed=P.seed,
     log:
         f"logs/{P.scale}/models/tokenizer.log",
     conda:
         "../envs/model.yaml"
+    params:
+        rates=rates("ladder"),
+        vocabulary=P.models.pretraining.tokenizer_vocabulary,
+        seed=P.seed,
     message:
         "Tokenizer"
     script:
@@ -47,20 +38,20 @@ rule make_tokenizer:
 
 rule make_documents:
     input:
-        code("problems", "models", "storage"),
+        code("make_documents"),
         problems=PRETRAINING_PROBLEMS,
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         f"{R}/models/documents/{{corpus}}.parquet",
+    log:
+        f"logs/{P.scale}/models/documents-{{corpus}}.log",
     wildcard_constraints:
         corpus="|".join(["ladder", *P.models.variants]),
+    conda:
+        "../envs/model.yaml"
     params:
         rates=lambda w: rates(w.corpus),
         seed=P.seed,
-    log:
-        f"logs/{P.scale}/models/documents-{{corpus}}.log",
-    conda:
-        "../envs/model.yaml"
     message:
         "Pre-training documents for {wildcards.corpus}"
     script:
@@ -69,7 +60,7 @@ rule make_documents:
 
 rule pretrain:
     input:
-        code("models", "storage"),
+        code("pretrain"),
         tokenizer=rules.make_tokenizer.output.tokenizer,
         documents=f"{R}/models/documents/ladder.parquet",
     output:
@@ -79,21 +70,21 @@ rule pretrain:
         tokenizer=f"{R}/models/{{model}}/tokenizer.json",
         metrics=f"{R}/models/{{model}}/metrics.json",
         kept=[f"{R}/models/{{model}}/checkpoint{i}/model.safetensors" for i in range(len(SHARES))],
+    log:
+        f"logs/{P.scale}/models/{{model}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/pretrain-{{model}}.tsv"
     wildcard_constraints:
         model="|".join(EMBEDDED) or "none",
+    priority: lambda w: 10 + priority(w.model)
+    conda:
+        "../envs/model.yaml"
     params:
         shape=lambda w: PARAMS["models"]["ladder"][w.model],
         pretraining={k: PARAMS["models"]["pretraining"][k] for k in ("batch", "learning_rate")},
         keep=lambda w: [max(1, round(s * P.models.ladder[w.model].steps)) for s in SHARES],
         work=lambda w: f"work/{P.scale}/models/{w.model}",
         seed=P.seed,
-    priority: lambda w: 10 + priority(w.model)
-    log:
-        f"logs/{P.scale}/models/{{model}}.log",
-    benchmark:
-        f"logs/{P.scale}/benchmarks/pretrain-{{model}}.tsv"
-    conda:
-        "../envs/model.yaml"
     message:
         "Pre-training of {wildcards.model}"
     script:
@@ -102,7 +93,7 @@ rule pretrain:
 
 use rule pretrain as train_variant with:
     input:
-        code("models", "storage"),
+        code("pretrain"),
         tokenizer=rules.make_tokenizer.output.tokenizer,
         documents=f"{R}/models/documents/{{model}}.parquet",
         files=lambda w: model_inputs(P.models.variants[w.model].base),
@@ -126,16 +117,18 @@ use rule pretrain as train_variant with:
 
 
 rule fetch_model:
+    input:
+        code("fetch_model"),
     output:
         description=f"{R}/models/{{model}}/model.json",
-    wildcard_constraints:
-        model="|".join(HUB) or "none",
-    params:
-        model=lambda w: {**PARAMS["models"]["ladder"], **PARAMS["models"]["others"]}[w.model],
     log:
         f"logs/{P.scale}/models/{{model}}.log",
+    wildcard_constraints:
+        model="|".join(HUB) or "none",
     conda:
         "../envs/model.yaml"
+    params:
+        model=lambda w: {**PARAMS["models"]["ladder"], **PARAMS["models"]["others"]}[w.model],
     message:
         "Fetching {wildcards.model}"
     script:

@@ -5,18 +5,18 @@ rule problems:
 
 rule make_problems:
     input:
-        code("problems", "seeds", "storage"),
+        code("make_problems"),
     output:
         f"{R}/problems/{{set}}.parquet",
+    log:
+        f"logs/{P.scale}/problems/{{set}}.log",
+    conda:
+        "../envs/model.yaml"
     params:
         set=lambda w: PARAMS["problems"]["sets"][w.set],
         surfaces=PARAMS["problems"]["surfaces"],
         modulus=P.problems.modulus,
         seed=P.seed,
-    log:
-        f"logs/{P.scale}/problems/{{set}}.log",
-    conda:
-        "../envs/model.yaml"
     message:
         "Problems of {wildcards.set}"
     script:

@@ -9,22 +9,6 @@ wildcard_constraints:
     strategy="|".join(TREES) or "none",
 
 
-def policy_of(pool):
-    """The policy of a pool."""
-    return pool.rsplit("-", 1)[0]
-
-
-def domain_of(pool):
-    """The domain of a pool."""
-    return pool.rsplit("-", 1)[1]
-
-
-def validation_chains(domain):
-    """The held-out chains of a domain."""
-    sets = [c for c in P.chains.sets if P.problems.sets[P.chains.sets[c][0]].split == "validation"]
-    return [f"{R}/chains/{c}.parquet" for c in sets if P.domain_of_chains(c) == domain]
-
-
 rule search:
     input:
         [f"{R}/search/pools/{pool}.parquet" for pool in P.pools()],
@@ -35,24 +19,24 @@ rule search:
 
 rule sample_pool:
     input:
-        code("search", "chains", "engines", "seeds", "storage"),
+        code("sample_pool"),
         files=lambda w: model_inputs(policy_of(w.pool)),
         model=lambda w: f"{R}/models/{policy_of(w.pool)}/model.json",
         problems=lambda w: problem_files(P.test_sets(domain_of(w.pool))),
     output:
         chains=f"{R}/search/pools/{{pool}}.parquet",
         costs=f"{R}/search/costs/pool-{{pool}}.parquet",
-    params:
-        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "pool")},
-        engine=PARAMS["engine"],
-        separator=P.chains.separator,
-        seed=P.seed,
     log:
         f"logs/{P.scale}/search/pool-{{pool}}.log",
     benchmark:
         f"logs/{P.scale}/benchmarks/pool-{{pool}}.tsv"
     conda:
         "../envs/model.yaml"
+    params:
+        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "pool")},
+        engine=PARAMS["engine"],
+        separator=P.chains.separator,
+        seed=P.seed,
     message:
         "Pool of samples {wildcards.pool}"
     script:
@@ -61,7 +45,7 @@ rule sample_pool:
 
 rule score_pool:
     input:
-        code("prm", "engines", "search", "storage"),
+        code("score_pool"),
         tokenizer=tokenizer_of_run(),
         files=lambda w: model_files(f"{R}/train/{w.prm}"),
         prms=lambda w: [f"{R}/train/{w.prm}/prm.json"],
@@ -70,15 +54,15 @@ rule score_pool:
     output:
         rewards=f"{R}/search/scores/{{prm}}.parquet",
         costs=f"{R}/search/costs/scores-{{prm}}.parquet",
-    params:
-        samples=P.search.pool,
-        engine=PARAMS["engine"],
     log:
         f"logs/{P.scale}/search/scores-{{prm}}.log",
     benchmark:
         f"logs/{P.scale}/benchmarks/scores-{{prm}}.tsv"
     conda:
         "../envs/model.yaml"
+    params:
+        samples=P.search.pool,
+        engine=PARAMS["engine"],
     message:
         "Rewards of {wildcards.prm}"
     script:
@@ -87,7 +71,7 @@ rule score_pool:
 
 use rule score_pool as score_checkpoints with:
     input:
-        code("prm", "engines", "search", "storage"),
+        code("score_pool"),
         tokenizer=tokenizer_of_run(),
         files=lambda w: [f"{folder}/model.safetensors" for folder in checkpoint_folders(w.prm)],
         prms=lambda w: [f"{folder}/prm.json" for folder in checkpoint_folders(w.prm)],
@@ -96,20 +80,20 @@ use rule score_pool as score_checkpoints with:
     output:
         rewards=f"{R}/search/emergence/{{prm}}.parquet",
         costs=f"{R}/search/costs/emergence-{{prm}}.parquet",
-    params:
-        samples=P.evaluate.emergence_samples,
-        engine=PARAMS["engine"],
     log:
         f"logs/{P.scale}/search/emergence-{{prm}}.log",
     benchmark:
         f"logs/{P.scale}/benchmarks/emergence-{{prm}}.tsv"
+    params:
+        samples=P.evaluate.emergence_samples,
+        engine=PARAMS["engine"],
     message:
         "Rewards of the checkpoints of {wildcards.prm}"
 
 
 rule search_tree:
     input:
-        code("search", "prm", "engines", "chains", "seeds", "storage"),
+        code("search_tree"),
         files=lambda w: model_inputs(P.search.policy) + model_files(f"{R}/train/{w.prm}"),
         model=f"{R}/models/{P.search.policy}/model.json",
         prm=f"{R}/train/{{prm}}/prm.json",
@@ -117,17 +101,17 @@ rule search_tree:
     output:
         candidates=f"{R}/search/trees/{{strategy}}-{{prm}}.parquet",
         costs=f"{R}/search/costs/{{strategy}}-{{prm}}.parquet",
-    params:
-        search={k: v for k, v in PARAMS["search"].items() if k not in ("generators", "pool", "table_samples")},
-        engine=PARAMS["engine"],
-        separator=P.chains.separator,
-        seed=P.seed,
     log:
         f"logs/{P.scale}/search/{{strategy}}-{{prm}}.log",
     benchmark:
         f"logs/{P.scale}/benchmarks/{{strategy}}-{{prm}}.tsv"
     conda:
         "../envs/model.yaml"
+    params:
+        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "budgets", "beam", "mcts")},
+        engine=PARAMS["engine"],
+        separator=P.chains.separator,
+        seed=P.seed,
     message:
         "Search by {wildcards.strategy} with {wildcards.prm}"
     script:

@@ -9,47 +9,32 @@ wildcard_constraints:
     prm="|".join(P.prms()),
 
 
-def checkpoint_folders(prm):
-    """Where the kept checkpoints of a PRM are."""
-    return [f"{R}/train/{prm}/step{i}" for i in range(len(P.train.emergence))]
-
-
 rule train:
     input:
         [f"{R}/train/{prm}/prm.json" for prm in P.prms()],
 
 
-def training_inputs(w):
-    """The training set, its chains, and the base model."""
-    return {
-        "files": model_inputs(w.size),
-        "base": f"{R}/models/{w.size}/model.json",
-        "selected": f"{R}/filter/{w.training}.parquet",
-        "chains": [f"{R}/chains/{c}.parquet" for c in P.train.sets[w.training].chains],
-    }
-
-
 rule train_prm:
     input:
-        code("prm", "models", "storage"),
+        code("train_prm"),
         unpack(training_inputs),
     output:
         description=f"{R}/train/{{training}}-{{size}}-s{{seed}}/prm.json",
         config=f"{R}/train/{{training}}-{{size}}-s{{seed}}/config.json",
         weights=f"{R}/train/{{training}}-{{size}}-s{{seed}}/model.safetensors",
         metrics=f"{R}/train/{{training}}-{{size}}-s{{seed}}/metrics.json",
+    log:
+        f"logs/{P.scale}/train/{{training}}-{{size}}-s{{seed}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/train-{{training}}-{{size}}-s{{seed}}.tsv"
+    priority: lambda w: priority(w.size)
+    conda:
+        "../envs/model.yaml"
     params:
         train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
         shares=[],
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
-    priority: lambda w: priority(w.size)
-    log:
-        f"logs/{P.scale}/train/{{training}}-{{size}}-s{{seed}}.log",
-    benchmark:
-        f"logs/{P.scale}/benchmarks/train-{{training}}-{{size}}-s{{seed}}.tsv"
-    conda:
-        "../envs/model.yaml"
     message:
         "PRM of size {wildcards.size} on {wildcards.training}, seed {wildcards.seed}"
     script:
@@ -62,7 +47,10 @@ use rule train_prm as train_prm_with_checkpoints with:
         config=f"{R}/train/{{training}}-{{size}}-s{{seed}}/config.json",
         weights=f"{R}/train/{{training}}-{{size}}-s{{seed}}/model.safetensors",
         metrics=f"{R}/train/{{training}}-{{size}}-s{{seed}}/metrics.json",
-        kept=[f"{R}/train/{{training}}-{{size}}-s{{seed}}/step{i}/model.safetensors" for i in range(len(P.train.emergence))],
+        kept=[
+            f"{R}/train/{{training}}-{{size}}-s{{seed}}/step{i}/model.safetensors"
+            for i in range(len(P.train.emergence))
+        ],
         described=[f"{R}/train/{{training}}-{{size}}-s{{seed}}/step{i}/prm.json" for i in range(len(P.train.emergence))],
     wildcard_constraints:
         training=P.train.ladder_set,

@@ -38,7 +38,9 @@ strategies = final[
 by_cost = figure4(strategies, pd.concat([pool, trees]), intervals)
 tables = {
     "figure1": figure1(final, sizes, p.training, p.n, intervals),
-    "figure2": figure2(checkpoints, pd.read_csv(snakemake.input.emergence), min(p.n, p.emergence_n), p.batch, intervals),
+    "figure2": figure2(
+        checkpoints, pd.read_csv(snakemake.input.emergence), min(p.n, p.emergence_n), p.batch, intervals
+    ),
     "figure3": figure3(final, p.prms, intervals),
     "figure4": by_cost.drop(columns="seconds"),
     "figure5": by_cost.drop(columns="tokens"),

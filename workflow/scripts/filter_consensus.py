@@ -10,16 +10,22 @@ from prm_scaling.storage import read_records, write_records
 
 begin(snakemake.log[0], snakemake.threads)
 
-root = Path(snakemake.params.annotations)
+paths = {(Path(path).parent.name, Path(path).stem): path for path in snakemake.input.annotations}
+
+
+def annotations(chain_set: str, annotator: str) -> list[Annotation]:
+    """How an annotator labelled a chain set."""
+    return read_records(paths[chain_set, annotator], Annotation)
+
+
 sets = {}
 for name, spec in snakemake.params.train["sets"].items():
     sets[name] = []
     for chain_set in spec["chains"]:
         if spec["annotator"] == "consensus":
-            judged = [read_records(root / chain_set / f"{a}.parquet", Annotation) for a in snakemake.params.agreeing]
-            sets[name] += consensus(judged)
+            sets[name] += consensus([annotations(chain_set, a) for a in snakemake.params.agreeing])
         else:
-            sets[name] += read_records(root / chain_set / f"{spec['annotator']}.parquet", Annotation)
+            sets[name] += annotations(chain_set, spec["annotator"])
 chosen = select(sets, snakemake.params.train["chains"], snakemake.params.seed)
 for path in snakemake.output:
     name = Path(path).stem

@@ -20,4 +20,5 @@ problems = {p.id: p for path in snakemake.input.problems for p in read_records(p
 chains = read_records(snakemake.input.chains, Chain)
 graded = grade_chains(Path(snakemake.input.chains).stem, chains, problems, steps, Limits(*snakemake.params.sandbox))
 write_records(snakemake.output[0], graded, Graded)
-print(f"{sum(g.right for g in graded)} of {len(graded)} right, {sum(g.answer is None for g in graded)} without an answer")
+right, silent = sum(g.right for g in graded), sum(g.answer is None for g in graded)
+print(f"{right} of {len(graded)} right, {silent} without an answer")

@@ -26,7 +26,8 @@ options = p.intervals
 
 def groups(chains_path, scores_path, pool):
     """(selected, any) token sequences, one of each a problem: the PRM's choice, and a random sample."""
-    scores = {r.chain: aggregate(r.rewards, p.aggregation) for r in read_records(scores_path, Rewards) if r.pool == pool}
+    rewards = [r for r in read_records(scores_path, Rewards) if r.pool == pool]
+    scores = {r.chain: aggregate(r.rewards, p.aggregation) for r in rewards}
     by_problem: dict = {}
     for chain in read_records(chains_path, Chain):
         if chain.finished and chain.id in scores and int(chain.id.rsplit("/", 1)[1]) < p.n:

@@ -11,12 +11,13 @@ from prm_scaling.storage import read_records, whole, write_json
 
 begin(snakemake.log[0], snakemake.threads)
 
-root, options = Path(snakemake.params.annotations), snakemake.params.intervals
+paths = {(Path(path).parent.name, Path(path).stem): path for path in snakemake.input.annotations}
+options = snakemake.params.intervals
 tables, effects = [], {"noise_reduction": [], "monotonicity_failures": {}}
 for domain, chain_set in snakemake.params.domains.items():
-    human = read_records(root / chain_set / "human.parquet", Annotation)
+    human = read_records(paths[chain_set, "human"], Annotation)
     truth = {a.chain: a.first_error for a in human}
-    named = {n: read_records(root / chain_set / f"{n}.parquet", Annotation) for n in snakemake.params.agreeing}
+    named = {n: read_records(paths[chain_set, n], Annotation) for n in snakemake.params.agreeing}
     kept = filters(named)
     tables.append(noise_table(domain, kept, truth, options["resamples"], options["confidence"], options["seed"]))
     effects["monotonicity_failures"][domain] = monotonicity_failures([a.labels for a in human])

@@ -26,8 +26,8 @@ shape, pretraining = snakemake.params.shape, snakemake.params.pretraining
 folder = Path(snakemake.output.description).parent
 seed = seed_of(snakemake.params.seed, "model", snakemake.wildcards.model) % 2**31
 tokenizer = load_tokenizer(Path(snakemake.input.tokenizer).parent)
-if "base" in snakemake.input.keys():
-    model, _ = load_language_model(Path(snakemake.input.base).parent, "float32", "cpu")
+if base := snakemake.input.get("base"):
+    model, _ = load_language_model(Path(base).parent, "float32", "cpu")
     model.train()
 else:
     model = new_model(shape["layers"], shape["width"], shape["heads"], len(tokenizer), seed)

@@ -1,6 +1,5 @@
 """search: a pool of samples a test problem, from which every budget of best-of-N and voting is computed."""
 
-
 from prm_scaling.job import begin, progress, read_json
 
 begin(snakemake.log[0], snakemake.threads)

@@ -27,7 +27,8 @@ pools = {k: [c for c in v if int(c.id.rsplit("/", 1)[1]) < snakemake.params.samp
 rewards, costs = [], []
 report = progress("PRMs and pools")
 for path in snakemake.input.prms:
-    scorer = TransformersScorer(load_prm(Path(path).parent, tokenizer, engine["dtype"], engine["device"]), engine["rows"])
+    prm = load_prm(Path(path).parent, tokenizer, engine["dtype"], engine["device"])
+    scorer = TransformersScorer(prm, engine["rows"])
     described = read_json(path)
     for pool, chains in pools.items():
         began = time.perf_counter()

@@ -29,7 +29,12 @@ def rated(rewards, pool, step=None):
     """(rewards, truth of the steps, first errors, problems) of the chains of a pool."""
     rows = [r for r in rewards if r.pool == pool and r.chain in graded[pool] and step in (None, r.step)]
     known = [graded[pool][r.chain] for r in rows]
-    return [r.rewards for r in rows], [g.on_track for g in known], [g.first_error for g in known], [g.problem for g in known]
+    return (
+        [r.rewards for r in rows],
+        [g.on_track for g in known],
+        [g.first_error for g in known],
+        [g.problem for g in known],
+    )
 
 
 def interval(seeds, metric):

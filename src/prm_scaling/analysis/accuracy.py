@@ -104,6 +104,8 @@ def with_prm(
             count = sum(value is not None for value in rated)
             if not count:
                 continue
+            if None in rated[:count]:
+                raise ValueError(f"{prm} rated some samples of {pool.problem} in {pool.name}, but not the first ones")
             values = np.array([v for v in rated if v is not None])
             right, answers = pool.right[:count], pool.answers[:count]
             answered = np.array([a is not None for a in answers])

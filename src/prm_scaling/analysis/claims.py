@@ -1,6 +1,7 @@
 """The papers' claims, each with the effect measured here, its interval, and a verdict that follows from them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ class Claim:
         statement: how the effect is measured.
         unit: of the effect.
         values: per-problem (or seeds x problems) effects; their mean is the effect.
-        least: the claim holds if the whole interval lies above, and fails if it lies at or below.
+        least: the claim holds if the whole interval lies above, and fails if it lies below.
     """
 
     id: str
@@ -52,11 +53,25 @@ def measure(claims: list[Claim], resamples: int, confidence: float, seed: int) -
     for claim in claims:
         scale = 100.0 if claim.unit == "points" else 1.0
         if not claim.values.size:
-            rows.append((claim.id, claim.claim, claim.source, claim.statement, np.nan, np.nan, np.nan, claim.unit, UNDECIDED))
+            rows.append(
+                (claim.id, claim.claim, claim.source, claim.statement, np.nan, np.nan, np.nan, claim.unit, UNDECIDED)
+            )
             continue
         found = bootstrap(claim.values * scale, resamples, confidence, seed)
         judged = verdict(found, claim.least * scale)
-        rows.append((claim.id, claim.claim, claim.source, claim.statement, found.value, found.low, found.high, claim.unit, judged))
+        rows.append(
+            (
+                claim.id,
+                claim.claim,
+                claim.source,
+                claim.statement,
+                found.value,
+                found.low,
+                found.high,
+                claim.unit,
+                judged,
+            )
+        )
     columns = ["id", "claim", "source", "statement", "effect", "low", "high", "unit", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -90,7 +105,7 @@ class Evidence:
 def size_claims(e: Evidence) -> list[Claim]:
     """Diminishing returns with PRM size (paper A, figure 1)."""
     by_size = [e.values("best_of_n", e.n, f"{e.training}-{size}") for size in e.sizes]
-    gains = [b - a for a, b in zip(by_size, by_size[1:], strict=False)]
+    gains = [b - a for a, b in pairwise(by_size)]
     first, last = gains[0], gains[-1]
     return [
         Claim(
@@ -117,7 +132,8 @@ def size_claims(e: Evidence) -> list[Claim]:
 def emergence_claim(e: Evidence) -> list[Claim]:
     """Flat, then a sudden jump (paper A, figure 2)."""
     a = e.accuracy
-    steps = a[(a.method == "best_of_n") & (a.step > 0) & (a.n == min(e.n, a[a.step > 0].n.max()))]
+    kept = a[(a.method == "best_of_n") & (a.step > 0) & (a.pool == e.pool)]
+    steps = kept[kept.n == min(e.n, kept.n.max())]
     curves = np.stack([matrix(steps[steps.step == s]) for s in sorted(steps.step.unique())])
     values = np.array([])
     if len(curves) > 2:
@@ -155,7 +171,7 @@ def data_claims(e: Evidence, others: dict[str, str]) -> list[Claim]:
 
 
 def strategy_claims(e: Evidence, budgets: list[int]) -> list[Claim]:
-    """MCTS > beam > best-of-N > majority with tokens to spare (paper A, figure 4); Wu et al. find MCTS below sampling."""
+    """MCTS > beam > best-of-N > majority with tokens to spare (paper A, figure 4); Wu et al.: MCTS below sampling."""
     largest = max(budgets)
     value = {s: e.values(s, largest, e.prm) for s in ("mcts", "beam", "best_of_n")}
     value["majority"] = e.values("majority", largest)
@@ -222,9 +238,16 @@ def time_claim(e: Evidence, seconds: pd.DataFrame) -> list[Claim]:
     ]
 
 
-def transfer_claim(e: Evidence, pools: dict[str, str], math_prm: str, code_prm: str, n: int, margin: float) -> list[Claim]:
-    """A math PRM is as good as a code PRM on code (paper A, Table 1)."""
-    gaps = [e.values("best_of_n", n, math_prm, pool) - e.values("best_of_n", n, code_prm, pool) for pool in pools.values()]
+def transfer_claim(
+    e: Evidence, pools: dict[str, str], math_prm: str, code_prm: str, n: int, margin: float
+) -> list[Claim]:
+    """A math PRM is as good as a code PRM on code (paper A, Table 1).
+
+    The generators answer the same problems, so the effect of a problem is their mean: it is one draw, not several.
+    """
+    gaps = [
+        e.values("best_of_n", n, math_prm, pool) - e.values("best_of_n", n, code_prm, pool) for pool in pools.values()
+    ]
     gains = [e.values("best_of_n", n, math_prm, pool) - e.values("majority", n, "", pool) for pool in pools.values()]
     return [
         Claim(
@@ -233,7 +256,7 @@ def transfer_claim(e: Evidence, pools: dict[str, str], math_prm: str, code_prm: 
             "Chen et al., Table 1",
             f"best-of-{n} on code, math PRM less code PRM, all generators; holds if above -{margin:.0%}",
             "points",
-            np.concatenate(gaps, axis=1),
+            np.mean(gaps, axis=0),
             -margin,
         ),
         Claim(
@@ -242,7 +265,7 @@ def transfer_claim(e: Evidence, pools: dict[str, str], math_prm: str, code_prm: 
             "Chen et al., Table 1",
             f"best-of-{n} on code by the math PRM less majority of {n}, all generators",
             "points",
-            np.concatenate(gains, axis=1),
+            np.mean(gains, axis=0),
         ),
     ]
 
@@ -304,7 +327,8 @@ def noise_claims(counts: list[dict], resamples: int, confidence: float, seed: in
 
         effect = float(reduction(np.arange(len(single))))
         tail = (1.0 - confidence) / 2.0
-        low, high = np.nanquantile(reduction(draws), [tail, 1.0 - tail])
+        # Without an error of the single judges, or without a chain that is agreed on, there is no such ratio.
+        low, high = np.nanquantile(reduction(draws), [tail, 1.0 - tail]) if np.isfinite(effect) else (np.nan, np.nan)
         interval = Interval(100 * effect, 100 * float(low), 100 * float(high))
         rows.append(
             {

@@ -51,32 +51,30 @@ def vote(right: np.ndarray, classes: Sequence[str | None], weights: np.ndarray, 
     """Expected correctness of the (weighted) vote of a random subset of ``n``.
 
     Samples without a class do not vote. Over the seeded subsets the mean is taken, and over tied
-    classes too. With n = M there is one subset, and the value is exact.
+    classes and over the voters of a class too: programs of one class may differ on the hidden tests.
+    With n = M there is one subset, and the value is exact.
 
     Args:
         right: (M,) whether each sample is right.
         classes: the equivalence class of each sample's answer, ``None`` for no answer.
-        weights: (M,) what each vote counts; ones for the majority vote.
+        weights: (M,) what each vote counts, at least 0; ones for the majority vote.
     """
     names = sorted({c for c in classes if c is not None})
     if not names:
         return 0.0
-    votes = np.zeros((len(classes), len(names)))
-    hit = np.zeros(len(names))
-    for i, name in enumerate(classes):
-        if name is not None:
-            votes[i, names.index(name)] = weights[i]
-            hit[names.index(name)] = max(hit[names.index(name)], float(right[i]))
+    member = np.array([[c == name for name in names] for c in classes])
     if n == len(classes):
-        chosen = np.ones((1, n), dtype=bool)
+        chosen = np.ones((1, n))
     else:
         ranks = stream("subsets", seed, n).random((SUBSETS, len(classes))).argsort(axis=1)
-        chosen = ranks < n
-    totals = chosen @ votes
+        chosen = (ranks < n).astype(float)
+    voters = chosen @ member
+    hits = (chosen @ (member & np.asarray(right, dtype=bool)[:, None])) / np.maximum(voters, 1)
+    # Who votes is told by the voters, not by their weights: a small weight may be 0.
+    totals = np.where(voters > 0, chosen @ np.where(member, weights[:, None], 0.0), -np.inf)
     top = totals.max(axis=1, keepdims=True)
-    leading = (totals >= top - 1e-12) & (totals > 0)
-    voters = leading.sum(axis=1)
-    return float(np.mean(np.where(voters > 0, (leading @ hit) / np.maximum(voters, 1), 0.0)))
+    leading = (voters > 0) & (totals >= top * (1.0 - 1e-12))
+    return float(np.mean((leading * hits).sum(axis=1) / np.maximum(leading.sum(axis=1), 1)))
 
 
 @dataclass(frozen=True)

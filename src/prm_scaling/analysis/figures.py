@@ -50,9 +50,7 @@ def figure1(table: pd.DataFrame, sizes: dict[str, int], training: str, n: int, i
     return pd.concat(parts).assign(n=n)[["dataset", "model", "parameters", "n", "accuracy", "low", "high"]]
 
 
-def figure2(
-    table: pd.DataFrame, auc: pd.DataFrame, n: int, batch: int, intervals: Intervals
-) -> pd.DataFrame:
+def figure2(table: pd.DataFrame, auc: pd.DataFrame, n: int, batch: int, intervals: Intervals) -> pd.DataFrame:
     """Best-of-n accuracy, and step AUC and loss on held-out chains, against the PRM's training steps.
 
     Args:
@@ -82,9 +80,13 @@ def figure3(table: pd.DataFrame, prms: dict[str, str], intervals: Intervals) -> 
     Args:
         prms: series name -> PRM (``<training set>-<size>``).
     """
-    parts = [curve(table[table.method == m], ["dataset", "n"], intervals).assign(series=m) for m in ("majority", "pass")]
+    parts = [
+        curve(table[table.method == m], ["dataset", "n"], intervals).assign(series=m) for m in ("majority", "pass")
+    ]
     for series, prm in prms.items():
         chosen = table[(table.method == "best_of_n") & (table.prm == prm)]
+        if chosen.empty:
+            raise ValueError(f"no accuracies of best_of_n with PRM `{prm}`")
         parts.append(curve(chosen, ["dataset", "n"], intervals).assign(series=series))
     return pd.concat(parts)[["dataset", "series", "n", "accuracy", "low", "high"]]
 
@@ -96,12 +98,11 @@ def figure4(table: pd.DataFrame, costs: pd.DataFrame, intervals: Intervals) -> p
         table: accuracies of the strategies to compare; ``method`` names them.
         costs: columns strategy, dataset, budget, tokens, seconds (means a question).
     """
-    accuracy = curve(table, ["method", "dataset", "n"], intervals).rename(
-        columns={"method": "strategy", "n": "budget"}
-    )
-    return accuracy.merge(costs, on=["strategy", "dataset", "budget"], validate="one_to_one")[
-        ["dataset", "strategy", "budget", "tokens", "seconds", "accuracy", "low", "high"]
-    ]
+    accuracy = curve(table, ["method", "dataset", "n"], intervals).rename(columns={"method": "strategy", "n": "budget"})
+    merged = accuracy.merge(costs, how="left", on=["strategy", "dataset", "budget"], validate="one_to_one")
+    if merged["tokens"].isna().any():
+        raise ValueError(f"no costs of {sorted(set(merged[merged['tokens'].isna()]['strategy']))} at some budgets")
+    return merged[["dataset", "strategy", "budget", "tokens", "seconds", "accuracy", "low", "high"]]
 
 
 def table1(

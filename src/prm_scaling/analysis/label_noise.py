@@ -1,6 +1,7 @@
 """How wrong each annotator is, measured against the truth of every chain."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -54,5 +55,5 @@ def noise_table(
 
 def monotonicity_failures(on_track: Sequence[Sequence[float]]) -> float:
     """Share of chains in which a wrong step is followed by a right one: where binary search may err."""
-    broken = [any(a < b for a, b in zip(labels, labels[1:], strict=False)) for labels in on_track]
+    broken = [any(a < b for a, b in pairwise(labels)) for labels in on_track]
     return float(np.mean(broken))

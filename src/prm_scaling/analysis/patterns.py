@@ -22,7 +22,7 @@ def pattern_table(graded: Sequence[Graded], scores: np.ndarray, chosen_of: int, 
         rate of right answers among chains with and without a self-correction.
     """
     table = _table(graded, scores)
-    selected = table[table["sample"] < chosen_of].sort_values("score").groupby("problem").tail(1)
+    selected = _best(table[table["sample"] < chosen_of])
     groups = {
         "all": (table, "corrects"),
         "prm_selected": (selected, "corrects"),
@@ -42,8 +42,8 @@ def selection_effect(graded: Sequence[Graded], scores: np.ndarray, chosen_of: in
     """Per problem: does the selected chain self-correct, less the rate among the samples it is chosen from."""
     table = _table(graded, scores)
     table = table[table["sample"] < chosen_of]
-    selected = table.sort_values("score").groupby("problem").tail(1).set_index("problem")["corrects"].astype(float)
-    return (selected - table.groupby("problem")["corrects"].mean()).dropna().to_numpy()
+    selected = _best(table).groupby("problem")["corrects"].mean()
+    return (selected - table.groupby("problem")["corrects"].mean()).to_numpy(float)
 
 
 def correctness_effect(graded: Sequence[Graded]) -> np.ndarray:
@@ -53,6 +53,11 @@ def correctness_effect(graded: Sequence[Graded]) -> np.ndarray:
     if not {True, False} <= set(rates.columns):
         return np.array([])
     return (rates[True] - rates[False]).dropna().to_numpy()
+
+
+def _best(table: pd.DataFrame) -> pd.DataFrame:
+    """The best-scored chain of each problem; of chains that tie all, which count in equal shares."""
+    return table[table["score"] == table.groupby("problem")["score"].transform("max")]
 
 
 def _table(graded: Sequence[Graded], scores: np.ndarray) -> pd.DataFrame:
@@ -67,9 +72,7 @@ def _table(graded: Sequence[Graded], scores: np.ndarray) -> pd.DataFrame:
     )
 
 
-def rewards_by_kind(
-    graded: Sequence[Graded], rewards: Sequence[Sequence[float]], intervals: Intervals
-) -> pd.DataFrame:
+def rewards_by_kind(graded: Sequence[Graded], rewards: Sequence[Sequence[float]], intervals: Intervals) -> pd.DataFrame:
     """Mean reward of self-correcting, ordinary right, and wrong steps (paper A, figure 6), by problem."""
     rows = []
     for g, values in zip(graded, rewards, strict=True):
@@ -80,7 +83,9 @@ def rewards_by_kind(
     result = []
     for group, part in table.groupby("group"):
         interval = intervals.of(part.groupby("problem")["reward"].mean().to_numpy())
-        result.append({"group": group, "reward": interval["accuracy"], "low": interval["low"], "high": interval["high"]})
+        result.append(
+            {"group": group, "reward": interval["accuracy"], "low": interval["low"], "high": interval["high"]}
+        )
     return pd.DataFrame(result)
 
 
@@ -108,7 +113,11 @@ def cases(graded: Sequence[Graded], count: int) -> list[int]:
     chosen = []
     for want in wanted[:count]:
         index = next(
-            (i for i, g in enumerate(graded) if g.finished and want(g) and g.problem not in found and len(g.on_track) > 3),
+            (
+                i
+                for i, g in enumerate(graded)
+                if g.finished and want(g) and g.problem not in found and len(g.on_track) > 3
+            ),
             None,
         )
         if index is not None:

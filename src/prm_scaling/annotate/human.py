@@ -13,6 +13,9 @@ def annotate(chains: Sequence[Chain], problems: dict[str, Problem], steps: Steps
     """The exact label of every step, and the first error that the chain does not take back."""
     result = []
     for chain in chains:
+        if not chain.ends:
+            result.append(Annotation(chain.id, "human", None, ()))
+            continue
         truth = truth_of(problems[chain.problem], steps.of_chain(chain))
         result.append(Annotation(chain.id, "human", truth.first_error, tuple(map(float, truth.on_track))))
     return result

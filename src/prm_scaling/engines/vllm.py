@@ -36,7 +36,9 @@ class VllmPolicy:
             for r in requests
         ]
         prompts = [TokensPrompt(prompt_token_ids=list(r.prefix)) for r in requests]
-        return [self._extension(r, o) for r, o in zip(requests, self._engine.generate(prompts, parameters), strict=True)]
+        return [
+            self._extension(r, o) for r, o in zip(requests, self._engine.generate(prompts, parameters), strict=True)
+        ]
 
     def _extension(self, request: Extend, output) -> Extension:
         sample = output.outputs[0]

@@ -1,5 +1,6 @@
 """The ladder's causal LMs: made from a shape, or loaded from the hub or a folder; the code is the same."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from transformers import (
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
 )
@@ -71,11 +73,19 @@ def load_language_model(
 
 
 def load_tokenizer(source: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
-    """A tokenizer that reads special tokens' names in untrusted text as text."""
-    return AutoTokenizer.from_pretrained(source, revision=revision or "main", split_special_tokens=True)
+    """A tokenizer that reads special tokens' names in untrusted text as text.
+
+    A folder whose ``tokenizer_config.json`` names no architecture's own class is taken at its word: beside a
+    Qwen2 model AutoTokenizer would make a Qwen2 tokenizer of it, which cuts the same text otherwise.
+    """
+    named = Path(source) / "tokenizer_config.json"
+    plain = named.is_file() and json.loads(named.read_text()).get("tokenizer_class") == "TokenizersBackend"
+    kind = PreTrainedTokenizerFast if plain else AutoTokenizer
+    return kind.from_pretrained(source, revision=revision or "main", split_special_tokens=True)
 
 
 def non_embedding_parameters(model: PreTrainedModel) -> int:
     """N of the scaling laws: all parameters but the embeddings and the output head."""
-    skipped = {id(p) for m in (model.get_input_embeddings(), model.get_output_embeddings()) if m for p in m.parameters()}
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    skipped = {id(p) for end in ends if end for p in end.parameters()}
     return sum(p.numel() for p in model.parameters() if id(p) not in skipped)

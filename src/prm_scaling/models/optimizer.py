@@ -15,7 +15,8 @@ class MuonWithAdamW(torch.optim.Optimizer):
     """Two torch optimizers that step as one and share a learning rate (Muon matched to AdamW's RMS)."""
 
     def __init__(self, model: nn.Module, learning_rate: float):
-        hidden, rest = [], []
+        hidden: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             matrix = parameter.ndim == 2 and "layers." in name
             (hidden if matrix else rest).append(parameter)

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import (
     PreTrainedModel,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -150,15 +151,19 @@ def fit(
     work.mkdir(parents=True, exist_ok=True)
     optimizer = MuonWithAdamW(model, settings.learning_rate)
     schedule = get_linear_schedule_with_warmup(optimizer, settings.warmup, settings.steps)
+    logging = max(1, settings.steps // 40)
     arguments = TrainingArguments(
         output_dir=str(work),
         per_device_train_batch_size=1,
         max_steps=settings.steps,
         max_grad_norm=1.0,
         seed=settings.seed,
-        save_steps=max(1, settings.steps // 5),
+        # A multiple of the logging's: a resumed run then logs the same means as an unbroken one.
+        save_steps=logging * max(1, settings.steps // 5 // logging),
         save_total_limit=2,
-        logging_steps=max(1, settings.steps // 40),
+        logging_steps=logging,
+        # A loss that is not finite must be seen, not replaced by the last one that was.
+        logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -176,6 +181,8 @@ def fit(
         optimizers=(optimizer, schedule),
         callbacks=[_Record(keep, metrics, report)],
     )
+    # It would print each line of metrics a second time.
+    trainer.remove_callback(PrinterCallback)
     checkpoint = _last_whole_checkpoint(work)
     if checkpoint is None:
         metrics.unlink(missing_ok=True)

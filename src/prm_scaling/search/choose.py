@@ -1,10 +1,10 @@
 """From the rewards of a solution's steps to one score, and from scored candidates to an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-AGGREGATIONS = {
+AGGREGATIONS: dict[str, Callable[[Sequence[float]], float]] = {
     "last": lambda rewards: rewards[-1],
     "min": min,
     "product": lambda rewards: float(np.prod(rewards)),

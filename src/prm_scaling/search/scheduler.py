@@ -99,6 +99,7 @@ class Scheduler:
         asked = [
             (search, path, sample)
             for search in searches
+            if not isinstance(search.request, Rate)
             for path, sample in zip(search.request.paths, search.request.samples, strict=True)
         ]
         requests = [
@@ -153,9 +154,7 @@ class Scheduler:
         if self._scorer is None:
             return [list(s.request.paths) for s in searches]
         asked = [(search, path) for search in searches for path in search.request.paths]
-        requests = [
-            Score(s.prompt + p.tokens, tuple(len(s.prompt) + end - 1 for end in p.ends)) for s, p in asked
-        ]
+        requests = [Score(s.prompt + p.tokens, tuple(len(s.prompt) + end - 1 for end in p.ends)) for s, p in asked]
         began = time.perf_counter()
         results = self._scorer.score(requests)
         seconds = time.perf_counter() - began

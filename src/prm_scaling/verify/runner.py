@@ -19,7 +19,7 @@ import time
 
 NOBODY = 65534
 # Loaded before the fork: what programs like to import.
-COMMON = "bisect collections functools heapq itertools math operator random re string typing".split()
+COMMON = ("bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "random", "re", "string")
 # Events by which Python code acts on files, processes or the network; importing lists folders.
 OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "ctypes.", "resource.", "fcntl.", "pty.", "sqlite3.")
 HARMLESS = {"os.listdir", "os.scandir"}

@@ -65,5 +65,5 @@ def run_programs(programs: Sequence[Program], limits: Limits) -> list[Result]:
     if done.returncode != 0:
         raise RuntimeError(f"the sandbox's runner ended with {done.returncode}: {done.stderr[-500:]}")
     results = [Result(verdict, tuple(outputs)) for verdict, outputs in json.loads(done.stdout)]
-    place = {program: result for program, result in zip(unique, results, strict=True)}
+    place = dict(zip(unique, results, strict=True))
     return [place[p] for p in programs]

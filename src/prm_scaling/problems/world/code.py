@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections.abc import Callable
 
 import numpy as np
 
@@ -26,7 +27,7 @@ EXPRESSIONS = {
     "min": "min({v}, {n})",
     "even": "{v} + {n} if {v} % 2 == 0 else {v}",
 }
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[[int, int], int]] = {
     "add": lambda x, n: x + n,
     "sub": lambda x, n: x - n,
     "mul": lambda x, n: x * n,
@@ -52,7 +53,7 @@ class Code:
         clauses, items = [], []
         for i in range(steps):
             op = tuple(PHRASES)[rng.choice(len(PHRASES), p=[0.22, 0.22, 0.2, 0.09, 0.09, 0.09, 0.09])]
-            n = int(rng.integers(2, 10))
+            n = int(rng.integers(2, 6))
             verb = PHRASES[op][rng.integers(min(surface.verbs, len(PHRASES[op])))]
             clauses.append(Clause(op, verb, (n,)))
             frame = FRAMES[surface.frames[rng.integers(len(surface.frames))]]
@@ -80,11 +81,13 @@ class Code:
         """See :class:`Domain`."""
         return f"    return {VARIABLES[count]}"
 
-    def wrong_step(self, rng: np.random.Generator, index: int, clause: Clause, value) -> tuple[str, object]:
+    def wrong_step(
+        self, rng: np.random.Generator, index: int, clause: Clause, value, misread: bool = True
+    ) -> tuple[str, object]:
         """A wrong constant, a wrong operation, or a wrong operand (where there is another)."""
         n, kind = clause.args[0], rng.integers(3)
         if kind == 0 or (kind == 2 and index == 0):
-            other = [m for m in range(2, 10) if m != n][rng.integers(7)]
+            other = [m for m in range(2, 6) if m != n][rng.integers(3)]
             return self._line(index, clause.op, other), value
         if kind == 2:
             return self._line(index, clause.op, n, source=int(rng.integers(index))), value
@@ -134,6 +137,10 @@ class Code:
     def is_correction(self, line: str) -> bool:
         """See :class:`Domain`."""
         return line.endswith(SUFFIX)
+
+    def values(self) -> tuple:
+        """None: a line of code is right only for its place in the problem."""
+        return ()
 
     def grading(self, rng: np.random.Generator, derivation: Derivation, value) -> tuple[str, str]:
         """Hidden tests on inputs drawn for the problem; the public inputs are others, without outputs."""

@@ -7,7 +7,7 @@ iGSM ("Physics of Language Models: Part 2.1", arXiv 2407.20311).
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -62,8 +62,13 @@ class Domain(Protocol):
         """The last line, after ``count`` steps that ended at ``value``."""
         ...
 
-    def wrong_step(self, rng: np.random.Generator, index: int, clause: Clause, value) -> tuple[str, object]:
-        """A planted error in place of ``clause``: its line and the value that a solver then holds."""
+    def wrong_step(
+        self, rng: np.random.Generator, index: int, clause: Clause, value, misread: bool = True
+    ) -> tuple[str, Any]:
+        """A planted error in place of ``clause``: its line and the value that a solver then holds.
+
+        Without ``misread`` the clause itself is restated rightly, so that only its application may be wrong.
+        """
         ...
 
     def accepts(self, index: int, clause: Clause, value, line: str) -> bool:
@@ -80,6 +85,10 @@ class Domain(Protocol):
 
     def is_correction(self, line: str) -> bool:
         """Whether ``line`` is marked as a self-correction."""
+        ...
+
+    def values(self) -> tuple:
+        """All values that a step may start from; empty if a step's rightness needs more than its own line."""
         ...
 
     def grading(self, rng: np.random.Generator, derivation: Derivation, value) -> tuple[str, str]:

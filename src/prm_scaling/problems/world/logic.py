@@ -6,7 +6,7 @@ import numpy as np
 
 from prm_scaling.problems.world.domain import WAIT, Clause, Derivation, Surface
 
-COLOURS = ("red", "blue", "green", "white", "black", "gold")
+COLOURS = ("red", "blue", "green", "white", "black")
 THINGS = ("light", "flag", "lamp", "sign")
 VERBS = ("turns", "becomes", "goes", "shows")
 CONDITIONS = {"if": "{0}", "or": "{0} or {1}", "not": "not {0}"}
@@ -79,16 +79,24 @@ class Logic:
         """See :class:`Domain`."""
         return f"#### {value}"
 
-    def wrong_step(self, rng: np.random.Generator, index: int, clause: Clause, value: str) -> tuple[str, str]:
-        """A wrong verdict on the condition, a wrong present colour, or a wrong resulting colour."""
-        fires, kind = self._fires(clause, value), rng.integers(3)
+    def wrong_step(
+        self, rng: np.random.Generator, index: int, clause: Clause, value: str, misread: bool = True
+    ) -> tuple[str, str]:
+        """A wrong verdict on the condition, a wrong present or resulting colour; or a colour of the rule is misread."""
+        fires, kind = self._fires(clause, value), rng.integers(4 if misread else 3)
         if kind == 1:
-            seen = [c for c in COLOURS if c != value][rng.integers(len(COLOURS) - 1)]
+            seen = _other(rng, value)
             return self.step(index, clause, seen), self.apply(clause, seen)
         right = self.apply(clause, value)
         if kind == 2:
-            result = [c for c in COLOURS if c != right][rng.integers(len(COLOURS) - 1)]
+            result = _other(rng, right)
             return self._line(clause, value, fires, result), result
+        if kind == 3:
+            args = list(clause.args)
+            place = rng.integers(len(args))
+            args[place] = _other(rng, args[place])
+            other = Clause(clause.op, clause.verb, tuple(args))
+            return self.step(index, other, value), self.apply(other, value)
         result = value if fires else clause.args[-1]
         return self._line(clause, value, not fires, result), result
 
@@ -108,6 +116,16 @@ class Logic:
         """See :class:`Domain`."""
         return line.startswith(f"{WAIT},")
 
+    def values(self) -> tuple[str, ...]:
+        """See :class:`Domain`."""
+        return COLOURS
+
     def grading(self, rng: np.random.Generator, derivation: Derivation, value: str) -> tuple[str, str]:
         """See :class:`Domain`."""
         return value, "[]"
+
+
+def _other(rng: np.random.Generator, colour: str) -> str:
+    """Any other colour."""
+    others = [c for c in COLOURS if c != colour]
+    return others[rng.integers(len(others))]

@@ -41,9 +41,9 @@ class Math:
         for _ in range(steps):
             if surface.distractors and rng.random() < 0.15:
                 idle = IDLE[rng.integers(min(surface.verbs, len(IDLE)))]
-                sentences.append(self._sentence(rng, surface, name, idle, int(rng.integers(1, 6)), items))
+                sentences.append(self._sentence(rng, surface, name, idle, int(rng.integers(1, 4)), items))
             op = "+-*"[rng.choice(3, p=[0.4, 0.4, 0.2])]
-            n = int(rng.integers(2, 4) if op == "*" else rng.integers(1, 6))
+            n = int(rng.integers(2, 4) if op == "*" else rng.integers(1, 4))
             verb = VERBS[op][rng.integers(min(surface.verbs, len(VERBS[op])))]
             clauses.append(Clause(op, verb, (n,)))
             sentences.append(self._sentence(rng, surface, name, verb, n, items))
@@ -76,10 +76,11 @@ class Math:
         """See :class:`Domain`."""
         return f"#### {value}"
 
-    def wrong_step(self, rng: np.random.Generator, index: int, clause: Clause, value: int) -> tuple[str, int]:
-        """A slip in arithmetic, a wrong operation, or a wrong left operand."""
-        right = self.apply(clause, value)
-        kind = rng.integers(3)
+    def wrong_step(
+        self, rng: np.random.Generator, index: int, clause: Clause, value: int, misread: bool = True
+    ) -> tuple[str, int]:
+        """A slip in arithmetic, a wrong operation, a wrong left operand; or a wrong number or verb is read."""
+        kind = rng.integers(5 if misread else 3)
         if kind == 1:
             op = "+-*".replace(clause.op, "")[rng.integers(2)]
             result = self.apply(Clause(op, clause.verb, clause.args), value)
@@ -88,8 +89,21 @@ class Math:
             left = int((value + rng.integers(1, self.modulus)) % self.modulus)
             result = self.apply(clause, left)
             return self._line(clause, clause.op, left, clause.args[0], result), result
-        result = int((right + rng.integers(1, self.modulus)) % self.modulus)
+        if kind >= 3:
+            other = self._misread(rng, clause, number=kind == 3)
+            return self.step(index, other, value), self.apply(other, value)
+        result = int((self.apply(clause, value) + rng.integers(1, self.modulus)) % self.modulus)
         return self._line(clause, clause.op, value, clause.args[0], result), result
+
+    @staticmethod
+    def _misread(rng: np.random.Generator, clause: Clause, number: bool) -> Clause:
+        """``clause`` with another number, or with another verb (and the operation of that)."""
+        if number:
+            others = [n for n in (1, 2, 3) if n != clause.args[0]]
+            return Clause(clause.op, clause.verb, (others[rng.integers(len(others))],))
+        verbs = [(op, verb) for op, known in VERBS.items() for verb in known if verb != clause.verb]
+        op, verb = verbs[rng.integers(len(verbs))]
+        return Clause(op, verb, clause.args)
 
     def accepts(self, index: int, clause: Clause, value: int, line: str) -> bool:
         """See :class:`Domain`; the operands of a commutative operation may stand either way round."""
@@ -110,6 +124,10 @@ class Math:
     def is_correction(self, line: str) -> bool:
         """See :class:`Domain`."""
         return line.startswith(f"{WAIT},")
+
+    def values(self) -> tuple[int, ...]:
+        """See :class:`Domain`."""
+        return tuple(range(self.modulus))
 
     def grading(self, rng: np.random.Generator, derivation: Derivation, value: int) -> tuple[str, str]:
         """See :class:`Domain`."""

@@ -35,7 +35,8 @@ class Truth:
 
 def domain_of(name: str, modulus: int) -> Domain:
     """The embedded domain of that name."""
-    return {"math": Math(modulus), "code": Code(), "logic": Logic()}[name]
+    domains: dict[str, Domain] = {"math": Math(modulus), "code": Code(), "logic": Logic()}
+    return domains[name]
 
 
 def is_correction(domain: str, step: str) -> bool:

@@ -1,0 +1,85 @@
+"""Searches on scripted engines, for the tests of the strategies and of the scheduler."""
+
+from types import SimpleNamespace
+
+from prm_scaling.engines.interface import Extension, Scored
+from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
+from prm_scaling.problems.record import Question
+from prm_scaling.search.scheduler import Limits, Scheduler
+from prm_scaling.seeds import stream
+
+LIMITS = Limits(temperature=1.0, step_tokens=20, max_steps=9, separator="\n")
+SIZES = (1000, 10)
+
+
+def params(width: int = 2, exploration: float = 1.0, root_children: int = 2, children: int = 2) -> SimpleNamespace:
+    return SimpleNamespace(
+        beam=SimpleNamespace(width=width),
+        mcts=SimpleNamespace(exploration=exploration, root_children=root_children, children=children),
+    )
+
+
+def line_ends(tokens: tuple[int, ...]) -> tuple[int, ...]:
+    ends = [i + 1 for i, t in enumerate(tokens) if chr(t) == "\n"]
+    return (*ends, len(tokens)) if tokens and (not ends or ends[-1] != len(tokens)) else tuple(ends)
+
+
+class Run:
+    """One strategy over questions ``Q0 ``, ``Q1 ``, ... (or ``Q ``) on scripted engines."""
+
+    def __init__(self, strategy, budget, tree, rewards, questions=("Q ",), limits=LIMITS, seed=0, **options):
+        self.policy, self.scorer = ScriptedPolicy(tree), ScriptedScorer(rewards)
+        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed)
+        asked = [(Question(text, "math", text), tokens_of(text)) for text in questions]
+        self.results = scheduler.run(asked, lambda: strategy(budget, params(**options), limits.max_steps))
+        self.paths, self.ledger = self.results[0]
+
+    @property
+    def texts(self) -> list[str]:
+        return [text_of(p.tokens) for p in self.paths]
+
+
+# Level 1: a .9, b .8, c .1, d .2: a and b stay. Level 2 (two children each): ae 1.0, af 1.2, bg 1.3 (ends),
+# bh 1.4: bh and bg stay. Level 3 (all four of bh): bhi 1.45, bhj 1.6, each sampled twice; bg keeps its 1.3.
+BEAM_TREE = {
+    "Q ": ["a\n", "b\n", "c\n", "d\n"],
+    "Q a\n": ["e\n", "f\n"],
+    "Q b\n": ["g" + END, "h\n"],
+    "Q b\nh\n": ["i" + END, "j" + END],
+}
+BEAM_REWARDS = {
+    **{"Q a\n": 0.9, "Q b\n": 0.8, "Q c\n": 0.1, "Q d\n": 0.2},
+    **{"Q a\ne\n": 0.1, "Q a\nf\n": 0.3, "Q b\ng": 0.5, "Q b\nh\n": 0.6},
+    **{"Q b\nh\ni": 0.05, "Q b\nh\nj": 0.2},
+}
+
+# c = 1. After the root: N(root)=2, a .9, b .1: a by UCT. After a: N(a)=3, Q(a)=(.9+.9+.1)/3=.633, N(root)=4:
+# a .633+sqrt(ln4/3)=1.313, b .1+sqrt(ln4)=1.277: a again; below it c, a finished leaf: revisited with .9, so
+# N(a)=4, Q(a)=.7, N(root)=5: a .7+sqrt(ln5/4)=1.334, b .1+sqrt(ln5)=1.369: b, at last.
+MCTS_TREE = {
+    "Q ": ["a\n", "b\n"],
+    "Q a\n": ["c" + END, "d" + END],
+    "Q b\n": ["e" + END, "f" + END],
+}
+MCTS_REWARDS = {"Q a\n": 0.9, "Q b\n": 0.1, "Q a\nc": 0.9, "Q a\nd": 0.1, "Q b\ne": 0.5, "Q b\nf": 0.6}
+
+
+class RandomEngine:
+    """Steps and rewards that are a function of the seed alone: some steps end, some are cut."""
+
+    def extend(self, requests):
+        made = []
+        for request in requests:
+            rng = stream("engine", request.seed)
+            size, finish = int(rng.integers(0, 3)), str(rng.choice(["stop", "stop", "end", "length"]))
+            text = "".join(rng.choice(["a", "b"], size)) + ("\n" if finish == "stop" else "")
+            if not request.sampling.stop and finish == "stop":
+                finish = "end"
+            made.append(Extension(tokens_of(text), finish, len(request.prefix), 0))
+        return made
+
+    def score(self, requests):
+        return [
+            Scored(tuple(float(stream("reward", r.tokens[: p + 1]).random()) for p in r.positions), len(r.tokens), 0)
+            for r in requests
+        ]

@@ -1,0 +1,179 @@
+"""The scheduler merges the requests of all searches; the ledger counts what they cost."""
+
+import dataclasses
+
+import pytest
+from searching import (
+    BEAM_REWARDS,
+    BEAM_TREE,
+    LIMITS,
+    MCTS_REWARDS,
+    MCTS_TREE,
+    SIZES,
+    RandomEngine,
+    Run,
+    line_ends,
+    params,
+)
+
+from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
+from prm_scaling.problems.record import Question
+from prm_scaling.search import STRATEGIES
+from prm_scaling.search.beam import beam
+from prm_scaling.search.ledger import Ledger
+from prm_scaling.search.sampling import sampling
+from prm_scaling.search.scheduler import Scheduler
+
+# --- the scheduler ---
+
+
+@pytest.mark.parametrize(("name", "rounds"), [("sampling", 1), ("beam", 3), ("mcts", 3)])
+def test_engine_calls_do_not_grow_with_the_number_of_questions(name, rounds):
+    """Wrong behaviour: one engine call per question and step."""
+    count = 25
+    trees = {"sampling": {"Q ": ["a\nc" + END]}, "beam": BEAM_TREE, "mcts": MCTS_TREE}
+    rewards = {**BEAM_REWARDS, **MCTS_REWARDS} if name == "mcts" else {**MCTS_REWARDS, **BEAM_REWARDS}
+    for n in (1, count):
+        tree = {k.replace("Q", f"Q{i}"): v for i in range(n) for k, v in trees[name].items()}
+        scored = {k.replace("Q", f"Q{i}"): v for i in range(n) for k, v in rewards.items()}
+        run = Run(STRATEGIES[name], 3 if name == "mcts" else 4, tree, scored, [f"Q{i} " for i in range(n)])
+        assert len(run.policy.calls) == len(run.scorer.calls) == rounds
+        assert len(run.results) == n
+        assert len({tuple(text_of(p.tokens) for p in paths) for paths, _ in run.results}) == 1
+
+
+def test_searches_that_end_early_leave_the_others_in_order():
+    tree = {"Q0 ": ["a" + END], "Q1 ": ["a\n"], "Q1 a\n": ["b" + END], "Q2 ": ["c" + END]}
+    rewards = {"Q0 a": 0.5, "Q1 a\n": 0.5, "Q1 a\nb": 0.5, "Q2 c": 0.5}
+    run = Run(beam, 2, tree, rewards, ["Q0 ", "Q1 ", "Q2 "])
+    assert [[text_of(p.tokens) for p in paths] for paths, _ in run.results] == [["a"], ["a\nb"], ["c"]]
+    assert run.policy.calls == [6, 2]
+
+
+def test_progress_counts_finished_questions():
+    tree = {"Q0 ": ["a" + END], "Q1 ": ["a\n"], "Q1 a\n": ["b" + END]}
+    rewards = {"Q0 a": 0.5, "Q1 a\n": 0.5, "Q1 a\nb": 0.5}
+    seen = []
+    scheduler = Scheduler(ScriptedPolicy(tree), ScriptedScorer(rewards), line_ends, LIMITS, SIZES, 0)
+    asked = [(Question(t, "math", t), tokens_of(t)) for t in ("Q0 ", "Q1 ")]
+    scheduler.run(asked, lambda: beam(2, params(), 9), lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (2, 2) and [d for d, _ in seen] == sorted(d for d, _ in seen)
+    assert scheduler.run([], lambda: beam(2, params(), 9)) == []
+
+
+def test_rewards_are_read_at_the_last_token_of_each_step():
+    """Wrong behaviour: inference reads a position other than the one that training put its loss on."""
+    from prm_scaling.chains.record import Chain
+    from prm_scaling.prm.model import positions
+
+    asked = []
+
+    class Spy(ScriptedScorer):
+        def score(self, requests):
+            asked.extend(requests)
+            return super().score(requests)
+
+    scorer = Spy({"Q a\n": 0.1, "Q a\nbc\n": 0.2, "Q a\nbc\nd": 0.3})
+    scheduler = Scheduler(ScriptedPolicy({"Q ": ["a\nbc\nd" + END]}), scorer, line_ends, LIMITS, SIZES, 0)
+    ((paths, _),) = scheduler.run([(Question("q", "math", ""), tokens_of("Q "))], lambda: sampling(1, params(), 9))
+    assert [text_of(asked[0].tokens[: p + 1]) for p in asked[0].positions] == ["Q a\n", "Q a\nbc\n", "Q a\nbc\nd"]
+    chain = Chain("q/0", "q", "math", tokens_of("Q "), paths[0].tokens, paths[0].ends, "", True)
+    assert positions(chain) == asked[0].positions
+
+
+def test_a_scorer_that_returns_another_number_of_rewards_is_refused():
+    """Wrong behaviour: scores and steps out of step, silently."""
+
+    class Short(ScriptedScorer):
+        def score(self, requests):
+            return [dataclasses.replace(r, rewards=r.rewards[:-1]) for r in super().score(requests)]
+
+    scheduler = Scheduler(ScriptedPolicy({"Q ": ["a" + END]}), Short({"Q a": 0.5}), line_ends, LIMITS, SIZES, 0)
+    with pytest.raises(ValueError, match="0 rewards for 1 steps"):
+        scheduler.run([(Question("q", "math", ""), tokens_of("Q "))], lambda: sampling(1, params(), 9))
+
+
+def test_without_a_scorer_paths_come_back_unrated():
+    scheduler = Scheduler(ScriptedPolicy({"Q ": ["a" + END]}), None, line_ends, LIMITS, SIZES, 0)
+    ((paths, ledger),) = scheduler.run([(Question("q", "math", ""), tokens_of("Q "))], lambda: sampling(2, params(), 9))
+    assert [p.rewards for p in paths] == [(), ()] and ledger.prm_calls == 0
+
+
+def test_seeds_belong_to_run_question_and_place_in_the_tree():
+    """Wrong behaviour: two samples of one place with one seed, or seeds that follow the order of the work."""
+
+    class Recorder(RandomEngine):
+        def __init__(self):
+            self.seeds = []
+
+        def extend(self, requests):
+            self.seeds += [(text_of(r.prefix), r.seed) for r in requests]
+            return super().extend(requests)
+
+    def seeds(questions, seed):
+        engine = Recorder()
+        scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, seed)
+        asked = [(Question(q, "math", ""), tokens_of(q)) for q in questions]
+        scheduler.run(asked, lambda: beam(6, params(3), 9))
+        assert len({s for _, s in engine.seeds}) == len(engine.seeds)
+        return set(engine.seeds)
+
+    assert seeds(["A ", "B "], 0) == seeds(["B ", "A "], 0) == seeds(["A "], 0) | seeds(["B "], 0)
+    assert not {s for _, s in seeds(["A "], 0)} & {s for _, s in seeds(["A "], 1)}
+
+
+# --- the ledger ---
+
+
+def test_the_ledger_of_a_beam_search_adds_up():
+    run = Run(beam, 4, BEAM_TREE, BEAM_REWARDS, width=2)
+    ledger = run.ledger
+    # Level 1: 4 steps of 2 tokens from "Q " (2). Level 2: from "Q a\n" and "Q b\n" (4 each), tokens 2, 2, 1, 2.
+    # Level 3: from "Q b\nh\n" (6), 4 steps of 1 token.
+    assert ledger.generated == 4 * 2 + (2 + 2 + 1 + 2) + 4
+    assert ledger.prompt_computed == 2 + (4 + 4) + 6
+    assert ledger.prompt_reused == 3 * 2 + (4 + 4) + 3 * 6
+    assert ledger.policy_calls == 12
+    assert ledger.policy_flops == 2 * SIZES[0] * (ledger.generated + ledger.prompt_computed)
+    # The PRM reads each distinct path whole: level 1 four of 4; level 2 of 6, 6, 5, 6; level 3 two of 7.
+    assert ledger.prm_computed == 4 * 4 + (6 + 6 + 5 + 6) + 2 * 7
+    assert ledger.prm_reused == 0 and ledger.prm_calls == 10
+    assert ledger.prm_flops == 2 * SIZES[1] * ledger.prm_computed
+
+
+def test_equal_samples_are_computed_once_by_the_prm():
+    run = Run(sampling, 3, {"Q ": ["ab" + END]}, {"Q ab": 0.5})
+    assert (run.ledger.generated, run.ledger.prompt_computed, run.ledger.prompt_reused) == (6, 2, 4)
+    assert (run.ledger.prm_computed, run.ledger.prm_reused, run.ledger.prm_calls) == (4, 8, 3)
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_a_questions_ledger_does_not_depend_on_the_others(name):
+    engine = RandomEngine()
+    scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, 0)
+    asked = [(Question(f"q{i}", "math", ""), tokens_of(f"Q{i} ")) for i in range(6)]
+
+    def counts(ledger: Ledger) -> dict:
+        return {k: v for k, v in ledger.values().items() if not k.endswith("seconds")}
+
+    def search():
+        return STRATEGIES[name](4, params(), LIMITS.max_steps)
+
+    together = [counts(ledger) for _, ledger in scheduler.run(asked, search)]
+    alone = [counts(scheduler.run([a], search)[0][1]) for a in asked]
+    assert together == alone
+
+
+def test_shares_of_the_time_add_up_to_the_time(monkeypatch):
+    import prm_scaling.search.scheduler as module
+
+    clock = iter(range(1000))
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
+    names = [f"Q{i} " for i in range(3)]
+    tree = {k.replace("Q ", n): v for n in names for k, v in BEAM_TREE.items()}
+    rewards = {k.replace("Q ", n): v for n in names for k, v in BEAM_REWARDS.items()}
+    run = Run(beam, 4, tree, rewards, names)
+    # Every call takes one tick: 3 to the policy, 3 to the PRM.
+    assert sum(ledger.generate_seconds for _, ledger in run.results) == pytest.approx(3.0)
+    assert sum(ledger.score_seconds for _, ledger in run.results) == pytest.approx(3.0)
+    assert {f.name for f in dataclasses.fields(Ledger)} == set(run.ledger.values())
