@@ -19,6 +19,7 @@ rule filter_consensus:
         "../envs/analysis.yaml"
     params:
         train={k: PARAMS["train"][k] for k in ("sets", "chains")},
+        domains={name: P.domain_of_training(name) for name in P.train.sets},
         agreeing=AGREEING,
         seed=P.seed,
     message:

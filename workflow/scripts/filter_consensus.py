@@ -1,4 +1,4 @@
-"""filter: the training sets, by each set's annotator, all cut to the same number of chains."""
+"""filter: the training sets, by each set's annotator, those of a domain cut to the same number of chains."""
 
 from pathlib import Path
 
@@ -26,7 +26,10 @@ for name, spec in snakemake.params.train["sets"].items():
             sets[name] += consensus([annotations(chain_set, a) for a in snakemake.params.agreeing])
         else:
             sets[name] += annotations(chain_set, spec["annotator"])
-chosen = select(sets, snakemake.params.train["chains"], snakemake.params.seed)
+chosen = {}
+for domain in sorted(set(snakemake.params.domains.values())):
+    comparable = {name: rows for name, rows in sets.items() if snakemake.params.domains[name] == domain}
+    chosen |= select(comparable, snakemake.params.train["chains"], snakemake.params.seed)
 for path in snakemake.output:
     name = Path(path).stem
     write_records(path, chosen[name], Selected)

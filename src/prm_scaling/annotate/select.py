@@ -25,7 +25,7 @@ def select(sets: dict[str, Sequence[Annotation]], most: int, seed: int) -> dict[
     for name, annotations in usable.items():
         if not annotations:
             raise ValueError(f"train.sets.{name}: no chain is left; sample more chains or choose other judges")
-    size = min(most, *(len(a) for a in usable.values()))
+    size = min([most, *(len(a) for a in usable.values())])
     result = {}
     for name, annotations in usable.items():
         chosen = sorted(stream(seed, "select", name).choice(len(annotations), size, replace=False).tolist())

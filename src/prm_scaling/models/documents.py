@@ -11,7 +11,6 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.solutions import CHECK, RIGHT, critique, drill, solution
 from prm_scaling.seeds import stream
 
-
 DRILL_LINES = 12
 
 
@@ -64,9 +63,7 @@ def _step(step: str, right: bool, whole: bool) -> list[tuple[str, bool]]:
     return [(start, False), (space + last, True)]
 
 
-def tokenize(
-    texts: Sequence[tuple[str, list[tuple[str, bool]]]], tokenizer: PreTrainedTokenizerBase
-) -> list[Document]:
+def tokenize(texts: Sequence[tuple[str, list[tuple[str, bool]]]], tokenizer: PreTrainedTokenizerBase) -> list[Document]:
     """The documents' ids; the pieces are tokenized apart, and the end-of-text token is learnt too."""
     flat = [piece for _, pieces in texts for piece, _ in pieces]
     ids = iter(tokenizer(flat, add_special_tokens=False).input_ids)
