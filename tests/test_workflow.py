@@ -278,7 +278,7 @@ def test_every_declared_parameter_exists():
             assert any(covers(key, path) for path in known), f"{phase}: {key}"
 
 
-# Mappings from names of the user's to entries of one kind: one entry stands for all.
+# Mappings from names of the user's to entries of one kind: one entry stands for all (of a split, where they have one).
 NAMED = {
     ("problems", "sets"),
     ("problems", "surfaces"),
@@ -336,6 +336,8 @@ def mutations() -> Iterator[tuple[tuple[str, ...], dict]]:
     seen = set()
     for path, value in leaves(PARAMS):
         kind = tuple("*" if path[:i] in NAMED else key for i, key in enumerate(path))
+        if path[:2] == ("problems", "sets"):
+            kind += (PARAMS["problems"]["sets"][path[2]]["split"],)
         if path[0] in ("scale", "results") or kind in seen:
             continue
         usable = [new for new in (changed(path, other) for other in others(value)) if new]
