@@ -67,18 +67,18 @@ def killed(tmp_path_factory) -> tuple[Path, dict[Path, int], Path]:
         process = subprocess.Popen(
             SNAKEMAKE, cwd=folder, env=environment(folder), stdout=words, stderr=words, start_new_session=True
         )
+    logs, trained = folder / "logs" / "smoke" / "train", folder / RESULTS / "train"
     until = time.monotonic() + 1800
-    logs = folder / "logs" / "smoke" / "train"
-    while not (
-        begun := [p.stem for p in logs.glob("*.log") if not (folder / RESULTS / "train" / p.stem / "prm.json").exists()]
-    ):
-        assert process.poll() is None, (folder / "killed.txt").read_text() + logs_of_failures(folder)
-        assert time.monotonic() < until, "no training began within half an hour"
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        while not (begun := [p.stem for p in logs.glob("*.log") if not (trained / p.stem / "prm.json").exists()]):
+            assert process.poll() is None, (folder / "killed.txt").read_text() + logs_of_failures(folder)
+            assert time.monotonic() < until, "no training began within half an hour"
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     # As a program would leave it that writes in place.
-    half = folder / RESULTS / "train" / begun[0] / "prm.json"
+    half = trained / begun[0] / "prm.json"
     half.parent.mkdir(parents=True, exist_ok=True)
     half.write_text('{"chains": 3')
     done = {path: path.stat().st_mtime_ns for path in (folder / RESULTS).rglob("*.parquet")}
