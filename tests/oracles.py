@@ -5,6 +5,7 @@ By other means than the package's: words are looked up here, arithmetic is redon
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from conftest import MODULUS
@@ -21,6 +22,8 @@ def expected_first_error(right: Sequence[bool]) -> int:
     return -1 if joined.endswith("T") else len(joined.rstrip("F"))
 
 
+LABELS = "abcdeghk"
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 MATH_VERBS = {
     **dict.fromkeys(["buys", "finds", "wins", "picks"], "+"),
     **dict.fromkeys(["loses", "sells", "drops", "eats"], "-"),
@@ -28,61 +31,80 @@ MATH_VERBS = {
 }
 
 
-def math_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
-    """Redoes the arithmetic from the words of the problem."""
-    first, *sentences = problem.text.split(". ")
-    value = int(re.search(r"has (\d+)", first)[1])
+def clauses_of(problem: Problem) -> list[str]:
+    """The labelled lines of a problem without their labels, which must be the first ones, in order."""
+    found = re.findall(r"^([a-z]): (.*)$", problem.text, re.MULTILINE)
+    assert "".join(label for label, _ in found) == LABELS[: len(found)]
+    return [clause for _, clause in found]
+
+
+def result_of(a: int, op: str, b: int) -> int:
+    """Arithmetic modulo the tests' prime."""
+    return {"+": a + b, "-": a - b, "*": a * b}[op] % MODULUS
+
+
+def math_clauses(problem: Problem) -> tuple[int, list[tuple[str, int]]]:
+    """The start and the clauses of a word problem: (operation, number)."""
     todo = []
-    for sentence in sentences:
-        verbs = [w for w in re.findall(r"[a-z]+", sentence) if w in MATH_VERBS]
-        if verbs:
-            todo.append((verbs[0], int(re.search(r"\d+", sentence)[0])))
-    right = []
+    for clause in clauses_of(problem):
+        (op,) = [MATH_VERBS[word] for word in re.findall(r"[a-z]+", clause) if word in MATH_VERBS]
+        (n,) = [NUMBERS[word] for word in re.findall(r"[a-z]+", clause) if word in NUMBERS]
+        todo.append((op, n))
+    return int(re.search(r"^[A-Z][a-z]+ has ([0-9]+) ", problem.text)[1]), todo
+
+
+def math_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
+    """Redoes the arithmetic from the words of the problem: a line that reads each clause, one that applies it."""
+    value, todo = math_clauses(problem)
+    right: list[bool] = []
     for line in lines:
-        if not todo:
-            right.append(line == f"#### {value}")
-            continue
-        verb, n = todo[0]
-        m = re.fullmatch(r"(?:wait, )?([a-z]+) (\d+): (\d+) ([-+*]) (\d+) = (\d+)", line)
-        good = False
-        if m and m[1] == verb and int(m[2]) == n and m[4] == MATH_VERBS[verb]:
-            a, b, stated = int(m[3]), int(m[5]), int(m[6])
-            result = {"+": a + b, "-": a - b, "*": a * b}[m[4]] % MODULUS
-            in_order = (a, b) == (value, n) or (m[4] != "-" and (b, a) == (value, n))
-            good = in_order and stated == result
-        if good:
-            value = int(m[6])
-            todo.pop(0)
+        place, applied = divmod(sum(right), 2)
+        if place == len(todo):
+            good = line == f"#### {value}"
+        elif applied:
+            (op, n), stated = todo[place], re.fullmatch(r"(?:wait, )?([0-9]+) ([-+*]) ([0-9]+) = ([0-9]+)", line)
+            good = bool(stated) and stated[2] == op
+            if good:
+                a, b, result = int(stated[1]), int(stated[3]), int(stated[4])
+                good = (a, b) == (value, n) or (op != "-" and (b, a) == (value, n))
+                good = good and result == result_of(a, op, b)
+            value = result if good else value
+        else:
+            good = line.removeprefix("wait, ") == f"{LABELS[place]}: {todo[place][0]} {todo[place][1]}"
         right.append(good)
     return right
 
 
-COLOURS = "red|blue|green|white|black|pink|gold|gray"
+COLOURS = "red|blue|green|white|black|pink|gold|gray|brown|violet"
+
+
+def logic_clauses(problem: Problem) -> tuple[str, list[tuple[bool, list[str], str]]]:
+    """The start and the rules: (whether the condition is negated, its colours, the resulting colour)."""
+    todo = []
+    for clause in clauses_of(problem):
+        result = re.search(rf"(?:turns|becomes|goes|shows) ({COLOURS})", clause)[1]
+        condition = re.search(rf"(?:If|if|When|when) (not )?({COLOURS})(?: or ({COLOURS}))?", clause)
+        todo.append((bool(condition[1]), [c for c in condition.groups()[1:] if c], result))
+    return re.search(rf"^The [a-z]+ is ({COLOURS})\.$", problem.text, re.MULTILINE)[1], todo
 
 
 def logic_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
-    """Follows the rules again, as the problem's words state them."""
-    first, *sentences = problem.text.split(". ")
-    value = re.search(COLOURS, first)[0]
-    todo = []
-    for sentence in (s for s in sentences if "colour?" not in s):
-        result = re.search(rf"(?:turns|becomes|goes|shows) ({COLOURS})", sentence)[1]
-        condition = re.search(rf"(?:If|if|When|when) (not )?({COLOURS})(?: or ({COLOURS}))?", sentence)
-        todo.append((bool(condition[1]), [c for c in condition.groups()[1:] if c], result))
-    assert sentences[-1].endswith("Which colour?\n") or "Which colour?" in sentences[-1]
-    right = []
+    """Follows the rules again, as the problem's words state them: a line that reads each, one that applies it."""
+    value, todo = logic_clauses(problem)
+    right: list[bool] = []
     for line in lines:
-        if not todo:
-            right.append(line == f"#### {value}")
-            continue
-        negated, colours, result = todo[0]
-        fires = (value not in colours) if negated else (value in colours)
-        after = result if fires else value
-        words = ("not " if negated else "") + " or ".join(colours)
-        good = line.removeprefix("wait, ") == f"{words}, {result}: {value} {'yes' if fires else 'no'} {after}"
-        if good:
-            value = after
-            todo.pop(0)
+        place, applied = divmod(sum(right), 2)
+        if place == len(todo):
+            good = line == f"#### {value}"
+        else:
+            negated, colours, result = todo[place]
+            fires = (value not in colours) if negated else (value in colours)
+            after = result if fires else value
+            condition = ("not " if negated else "") + " or ".join(colours)
+            read = f"{LABELS[place]}: {condition}, {result}"
+            expected = f"now {value}: {'yes' if fires else 'no'} {after}" if applied else read
+            good = line.removeprefix("wait, ") == expected
+            value = after if good and applied else value
         right.append(good)
     return right
 
@@ -96,7 +118,7 @@ CODE_WORDS: list[tuple[str, Callable[[int, int], int]]] = [
     (r"at least|maximum with|floor at|not below", lambda v, n: v if v > n else n),
     (r"at most|minimum with|cap at|not above", lambda v, n: v if v < n else n),
 ]
-NAMES = "xabcdeghk"
+NAMES = "x" + LABELS
 
 
 def ran(source: str, names: dict) -> dict | None:
@@ -112,9 +134,9 @@ def ran(source: str, names: dict) -> dict | None:
 def code_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
     """Executes the lines: each alone on its operand, and the program so far as a whole."""
     todo = []
-    for item in re.split(r"\(\d+\) ", problem.text.split("\n")[0])[1:]:
-        function = next(f for words, f in CODE_WORDS if re.match(rf"(?:then |now )*(?:{words}) \d", item))
-        todo.append((function, int(re.search(r"\d+", item)[0])))
+    for clause in clauses_of(problem):
+        function = next(f for words, f in CODE_WORDS if re.match(rf"(?:then |now )*(?:{words}) [0-9]", clause))
+        todo.append((function, int(re.search(r"[0-9]+", clause)[0])))
     place, values, right = 0, list(PROBES), []
     for i, line in enumerate(lines):
         good = False
@@ -146,28 +168,77 @@ def holds(lines: Sequence[str], name: str, values: Sequence[int]) -> bool:
 ON_TRACK = {"math": math_on_track, "logic": logic_on_track, "code": code_on_track}
 
 
+# --- drills ---
+
+
+def math_follows(start: str, lines: Sequence[str]) -> list[bool]:
+    """Of lines that no problem states: whether each reads under the label due, or applies what was read last."""
+    value, right = int(start), []
+    op, n = "", 0
+    for line in (line.removeprefix("wait, ") for line in lines):
+        place, applied = divmod(sum(right), 2)
+        if applied:
+            a, sign, b, stated = re.fullmatch(r"([0-9]+) ([-+*]) ([0-9]+) = ([0-9]+)", line).groups()
+            good = (int(a), sign, int(b)) == (value, op, n) and int(stated) == result_of(value, op, n)
+            value = int(stated) if good else value
+        else:
+            label, op, number = re.fullmatch(r"([a-z]): ([-+*]) ([0-9]+)", line).groups()
+            n, good = int(number), label == LABELS[place]
+        right.append(good)
+    return right
+
+
+def logic_follows(start: str, lines: Sequence[str]) -> list[bool]:
+    """As :func:`math_follows`."""
+    value, right = start, []
+    condition, result = "", ""
+    for line in (line.removeprefix("wait, ") for line in lines):
+        place, applied = divmod(sum(right), 2)
+        if applied:
+            seen, fires, after = re.fullmatch(rf"now ({COLOURS}): (yes|no) ({COLOURS})", line).groups()
+            meets = (value in condition.removeprefix("not ").split(" or ")) != condition.startswith("not ")
+            good = seen == value and meets == (fires == "yes") and after == (result if meets else value)
+            value = after if good else value
+        else:
+            label, condition, result = re.fullmatch(rf"([a-z]): ([a-z ]+), ({COLOURS})", line).groups()
+            good = label == LABELS[place]
+        right.append(good)
+    return right
+
+
+FOLLOWS = {"math": math_follows, "logic": logic_follows}
+
+
 # --- chains to judge ---
 
 
 def flawed(problem: Problem, rng: np.random.Generator, error_rate: float, self_correction_rate: float) -> list[str]:
-    """A chain in which each clause is, at ``error_rate``, done wrong or skipped, and then built upon."""
+    """A chain in which each line is, at ``error_rate``, done wrong or left out, and then built upon.
+
+    A line may be left out alone or with all of its clause. What follows such a clause stands under its own label in
+    half of the chains, else under the one that is due.
+    """
     derivation, modulus = decode_derivation(problem.derivation)
     domain = domain_of(problem.domain, modulus)
-    value, lines, skipped = derivation.start, [], 0
-    for position, clause in enumerate(derivation.clauses):
-        index = position - skipped
-        line = domain.step(index, clause, value)
-        draw = rng.random()
-        if draw < error_rate / 4 and len(derivation.clauses) > 1:
-            skipped += 1
+    size = 2 if domain.reads else 1
+    value, lines, skipped, skipping, own_labels = derivation.start, [], 0, False, rng.random() < 0.5
+    for position, move in enumerate(derivation.moves):
+        if position % size == 0:
+            skipping = rng.random() < error_rate / 4
+            skipped += size * skipping
+        if skipping or (size > 1 and rng.random() < error_rate / 8):
             continue
-        if draw < error_rate:
-            line, value = domain.wrong_step(rng, index, clause, value)
+        index = position if own_labels else position - skipped
+        if move.op == "read":
+            move = replace(move, args=(LABELS[index // 2], *move.args[1:]))
+        if rng.random() < error_rate * 3 / 4:
+            line, value = domain.wrong_step(rng, index, move, value)
             lines.append(line)
             continue
+        line = domain.step(index, move, value)
         if rng.random() < self_correction_rate:
-            lines.append(domain.wrong_step(rng, index, clause, value)[0])
+            lines.append(domain.wrong_step(rng, index, move, value)[0])
             line = domain.correction(line)
         lines.append(line)
-        value = domain.apply(clause, value)
-    return [*lines, domain.conclude(len(derivation.clauses) - skipped, value)]
+        value = domain.apply(move, value)
+    return [*lines, domain.conclude(len(derivation.moves) - (0 if own_labels else skipped), value)]

@@ -742,7 +742,7 @@ def test_embedded_chains_are_graded_with_the_truth_of_every_step(domain, tokeniz
 def test_a_right_answer_by_a_wrong_process_is_told_apart(tokenizer):
     problem = embedded("math")[0]
     proper = solution(problem, stream("proper"), 0.0)
-    guessed = ["buys 1: 1 + 1 = 3", f"#### {problem.reference}"]
+    guessed = ["1 + 1 = 3", f"#### {problem.reference}"]
     made = chains_of(problem, ["\n".join(proper), "\n".join(guessed)], tokenizer)
     found = grade_chains("m", made, {problem.id: problem}, Steps(tokenizer, "\n"), LIMITS)
     assert [g.right for g in found] == [True, True] and found[0].answer == found[1].answer

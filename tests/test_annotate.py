@@ -11,7 +11,7 @@ from oracles import flawed
 
 from prm_scaling.annotate import human, judge, monte_carlo
 from prm_scaling.annotate.consensus import consensus
-from prm_scaling.annotate.judge import Critique
+from prm_scaling.annotate.judge import Critique, without_separator
 from prm_scaling.annotate.monte_carlo import Bisection
 from prm_scaling.annotate.record import Annotation, labels_until
 from prm_scaling.annotate.select import select
@@ -19,7 +19,9 @@ from prm_scaling.chains.record import Chain
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.engines.interface import Extend, Extension, Sampling
 from prm_scaling.engines.scripted import END, ScriptedPolicy, text_of, tokens_of
-from prm_scaling.problems.world.solutions import RIGHT, WRONG
+from prm_scaling.models import documents
+from prm_scaling.models.tokenizer import train_tokenizer
+from prm_scaling.problems.world.solutions import CHECK, RIGHT, WRONG
 from prm_scaling.problems.world.truth import domain_of, truth_of
 from prm_scaling.seeds import seed_of, stream
 
@@ -314,15 +316,110 @@ def test_a_judge_without_noise_names_the_true_first_error(domain, tokenizer, err
 def test_a_judge_that_babbles_gives_no_label(tokenizer):
     class Babbler:
         def extend(self, requests):
-            babble = tuple(tokenizer(" buys 5", add_special_tokens=False).input_ids)
+            babble = tuple(tokenizer(" a: 5", add_special_tokens=False).input_ids)
             return [Extension(babble, "length", 0, 0) for _ in requests]
 
     steps = Steps(tokenizer, "\n")
-    tokens = tuple(tokenizer("buys 5: 3 + 5 = 8\n#### 8", add_special_tokens=False).input_ids)
+    tokens = tuple(tokenizer("3 + 5 = 8\n#### 8", add_special_tokens=False).input_ids)
     chain = Chain("q/0", "q", "math", (5,), tokens, steps.ends(tokens), "", True)
     empty = dataclasses.replace(chain, tokens=(), ends=())
     made = judge.annotate([chain, empty], "j", Babbler(), tokenizer, steps, lambda c, s: False, "\n")
     assert [(a.first_error, a.labels) for a in made] == [(None, ()), (None, ())]
+
+
+class Saying:
+    """Gives the same verdict on every chain, another each round, and remembers what it was asked."""
+
+    def __init__(self, tokenizer, verdicts: list[str]):
+        self._tokens = iter([ids(tokenizer, verdict) for verdict in verdicts])
+        self.read: list[tuple[int, ...]] = []
+
+    def extend(self, requests):
+        self.read += [request.prefix for request in requests]
+        verdict = next(self._tokens)
+        return [Extension(verdict, "stop", 0, 0) for _ in requests]
+
+
+def ids(tokenizer, text: str) -> tuple[int, ...]:
+    return tuple(tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def judged(chain: Chain, verdicts: list[str], tokenizer, separator: str) -> tuple[Annotation, list[tuple[int, ...]]]:
+    """What a judge with these verdicts, one a step, says of a chain, and what it read each time."""
+    saying = Saying(tokenizer, verdicts)
+    (annotation,) = judge.annotate(
+        [chain], "j", saying, tokenizer, Steps(tokenizer, separator), lambda chain, step: True, separator
+    )
+    return annotation, saying.read
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_judge_reads_what_it_was_trained_on(domain, tokenizer):
+    """Wrong behaviour: other tokens between a step and its verdict than in pre-training."""
+    for seed, problem in enumerate(embedded(domain)[:10]):
+        text = documents.write_document(problem, seed, 1.0, 0.0, 0.4, 0.0, 0.0)
+        (document,) = documents.tokenize([text], tokenizer)
+        steps, verdicts = ([piece for piece, _ in text[1][i::3]] for i in (1, 2))
+        tokens = ids(tokenizer, "\n".join(steps))
+        ends = Steps(tokenizer, "\n").ends(tokens)
+        chain = Chain("q/0", "q", domain, prompt_tokens(problem.question, tokenizer), tokens, ends, "", True)
+        annotation, read = judged(chain, verdicts, tokenizer, "\n")
+        assert read[-1] + ids(tokenizer, verdicts[-1]) == document.tokens[:-1]
+        assert annotation.text == "".join(piece for piece, _ in text[1][1:])
+
+
+def test_a_judge_reads_the_chains_own_tokens(tokenizer):
+    """Wrong behaviour: a step read in other tokens than those in which it was sampled."""
+    texts = ["a: + 5", "", "wait, 3 + 5 = 8", "#### 8"]
+    # Character by character, as no tokenizer would write it but a sampler may.
+    own = [tuple(t for character in text for t in ids(tokenizer, character)) for text in texts]
+    line_break = ids(tokenizer, "\n")
+    tokens = own[0] + sum((line_break + step for step in own[1:]), ())
+    ends = Steps(tokenizer, "\n").ends(tokens)
+    assert all(ids(tokenizer, text) != step for text, step in zip(texts, own, strict=True) if text)
+    annotation, read = judged(Chain("q/0", "q", "math", (5,), tokens, ends, "", True), [RIGHT] * 4, tokenizer, "\n")
+    expected = (5, *ids(tokenizer, CHECK))
+    for prefix, step in zip(read, own, strict=True):
+        expected += step
+        assert prefix == expected
+        expected += ids(tokenizer, RIGHT) + line_break
+    assert annotation.first_error == -1 and annotation.text == "\n".join(text + RIGHT for text in texts)
+
+
+@pytest.fixture(scope="module")
+def merging():
+    """A tokenizer with a token that ends a sentence and a step at once, as Qwen2.5's has."""
+    made = train_tokenizer(["one two. ok wrong\n"] * 5, 300)
+    made.add_tokens([".\n\n"])
+    return made
+
+
+def test_a_step_that_shares_a_token_with_its_separator_is_read_with_it(merging):
+    """Wrong behaviour: half a token, so that the chain's text has to be tokenized again."""
+    tokens = ids(merging, "one.\n\ntwo\n\none. two")
+    merged, ends = ids(merging, ".\n\n"), Steps(merging, "\n\n").ends(tokens)
+    assert len(merged) == 1 and merged[0] in tokens and len(ends) == 3
+    chain = Chain("q/0", "q", "math", ids(merging, "Q "), tokens, ends, "", True)
+    annotation, read = judged(chain, [RIGHT, RIGHT, WRONG], merging, "\n\n")
+    assert [merging.decode(list(prefix)) for prefix in read] == [
+        f"Q {CHECK}one.\n\n",
+        f"Q {CHECK}one.\n\n{RIGHT}\n\ntwo",
+        f"Q {CHECK}one.\n\n{RIGHT}\n\ntwo{RIGHT}\n\none. two",
+    ]
+    assert read[0][-1] == merged[0] and read[-1][-len(tokens[ends[1] :]) :] == tokens[ends[1] :]
+    assert annotation.first_error == 2
+
+
+@given(text=st.text("ab.\n ки", max_size=8), separator=st.sampled_from(["\n", "\n\n", ".\n\n", "ab", "ки", " \n"]))
+def test_of_a_step_the_separator_alone_is_left_out(merging, text, separator):
+    for step in (ids(merging, text), ids(merging, text + separator), ids(merging, text) + ids(merging, separator)):
+        left = without_separator(step, separator, merging)
+        assert step[: len(left)] == left
+        gone, decoded = merging.decode(list(step[len(left) :])), merging.decode(list(step))
+        assert gone in ("", separator)
+        # Only for a token across the border does a separator stay.
+        borders = {merging.decode(list(step[i:])) for i in range(len(step))}
+        assert bool(gone) == (separator in borders), decoded
 
 
 # --- consensus ---

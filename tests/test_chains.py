@@ -13,11 +13,11 @@ from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.engines.decoding import StopTexts
 from prm_scaling.problems.record import Question
 
-MATH, CODE = Question("q", "math", "?"), Question("q", "code", "Write f: (1) add 3\ndef f(x):\n")
+MATH, CODE = Question("q", "math", "?"), Question("q", "code", "Write f.\na: add 3\ndef f(x):\n")
 
 lines = st.lists(
     st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=12)
-    | st.sampled_from(["buys 5: 7 + 5 = 1", "    a = x * 4", "<|endoftext|>", "<|pad|>", "é ки 好 🙂", "#### 3"]),
+    | st.sampled_from(["7 + 5 = 1", "    a = x * 4", "<|endoftext|>", "<|pad|>", "é ки 好 🙂", "#### 3"]),
     max_size=6,
 )
 
@@ -166,7 +166,7 @@ def test_only_the_templates_control_tokens_are_control_tokens(chat_tokenizer):
         ("####", None),
         ("####\n5", None),
         ("the answer is 12", None),
-        ("buys 5: 7 + 5 = 1", None),
+        ("7 + 5 = 1", None),
         ("wait, #### 5", None),
         ("", None),
         ("  \n", None),

@@ -113,6 +113,11 @@ BROKEN = MappingProxyType(
         "a policy that is not there": ("search/policy", "7b", ["search.policy", "`7b`", "models", LADDER[0]]),
         "a sampler that is not there": ("chains/policy", "7b", ["chains.policy", "`7b`", LADDER[0]]),
         "a generator that is not there": ("search/generators", [LADDER[0], "7b"], ["search.generators", "`7b`"]),
+        "a completer that is not there": (
+            "annotate/completer/model",
+            "7b",
+            ["annotate.completer.model", "`7b`", LADDER[0]],
+        ),
         "a judge that is not there": ("annotate/judges", {"judge": "gpt"}, ["annotate.judges", "`gpt`", LADDER[0]]),
         "a size that is not there": ("train/size", "7b", ["train.size", "`7b`", "models.ladder", LADDER[0]]),
         "a training set that is not there": ("train/ladder_set", "all", ["train.ladder_set", "`all`", "train.sets"]),
@@ -134,10 +139,20 @@ BROKEN = MappingProxyType(
         "a world set without a surface": (f"problems/sets/{A_SET}/surface", "", [A_SET, "needs `surface`"]),
         "a hub set without fields": (f"problems/sets/{A_SET}/source", "hub", [A_SET, "`path`", "`question`"]),
         "steps the wrong way round": (f"problems/sets/{A_SET}/steps", [5, 2], [A_SET, "[5, 2]", "least"]),
-        "more steps than code has variables": (
+        "more steps of code than labels": (
             "problems/sets/code_train/steps",
             [2, 9],
             ["code_train", "[2, 9]", "8 steps"],
+        ),
+        "more steps of math than labels": (
+            "problems/sets/math_train/steps",
+            [2, 9],
+            ["math_train", "[2, 9]", "8 steps"],
+        ),
+        "more steps of logic than labels": (
+            "problems/sets/logic_train/steps",
+            [2, 9],
+            ["logic_train", "[2, 9]", "8 steps"],
         ),
         "results of another scale": ("results", "out", ["results `out`", "scale `default`", "./run scale default"]),
     }

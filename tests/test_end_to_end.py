@@ -17,6 +17,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
 RESULTS = "results/smoke"
 SNAKEMAKE = ("snakemake", "--cores", "2")
+# What states how long a search took, which no two searches agree on.
+TIMED = {
+    "evaluate/figure5.csv",
+    "evaluate/claims.csv",
+    *(f"figures/figure5.{kind}" for kind in ("csv", "png", "svg")),
+    *(f"tables/claims.{kind}" for kind in ("csv", "md")),
+    "report.html",
+}
 
 
 def finish(folder: Path, *targets: str) -> str:
@@ -128,3 +136,52 @@ def test_what_is_rebuilt_is_the_same_byte_for_byte(complete):
     forget(complete, "evaluate", "figures", "tables", "report.html")
     finish(complete)
     assert shown(complete) == before
+
+
+def test_a_search_made_anew_finds_the_same(complete):
+    """A deleted file between two phases is made again when it is asked for; nobody misses it otherwise."""
+    before = shown(complete)
+    tree = sorted((complete / RESULTS / "search" / "trees").glob("mcts-*.parquet"))[0]
+    found = tree.read_bytes()
+    forget(complete, f"search/trees/{tree.name}")
+    assert "search_tree" in finish(complete, f"{RESULTS}/search/trees/{tree.name}")
+    assert tree.read_bytes() == found
+    finish(complete)
+    after = shown(complete)
+    assert {path for path in before | after if before.get(path) != after.get(path)} <= TIMED
+
+
+def test_dvc_and_snakemake_agree_on_what_is_done(complete):
+    """Wrong behaviour: `dvc repro` of a phase runs jobs that Snakemake calls done."""
+    stages = yaml.safe_load((complete / "dvc.yaml").read_text())["stages"]
+    for phase, stage in stages.items():
+        done = call(complete, *stage["cmd"].replace("snakemake", "snakemake --dry-run", 1).split())
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Nothing to be done" in done.stdout + done.stderr, phase
+    committed = call(complete, "dvc", "commit", "--force", "--quiet")
+    assert committed.returncode == 0, committed.stderr
+    status = call(complete, "dvc", "status")
+    assert "up to date" in status.stdout, status.stdout + status.stderr
+    again = call(complete, "dvc", "repro")
+    assert again.returncode == 0, again.stderr
+    assert "Running stage" not in again.stdout
+
+
+def test_figures_are_drawn_from_what_git_has(complete, tmp_path):
+    """Wrong behaviour: a reviewer who wants the figures has to pull models, or trains them."""
+    clone = copy_to(tmp_path / "clone")
+    choose_scale(clone, "smoke")
+    (clone / RESULTS / "evaluate").mkdir(parents=True)
+    for path in (complete / RESULTS / "evaluate").glob("*.csv"):
+        shutil.copy(path, clone / RESULTS / "evaluate")
+    profile = ("snakemake", "--profile", "profiles/figures", "--cores", "2")
+    drawn = call(clone, *profile, "figures")
+    assert drawn.returncode == 0, drawn.stdout + drawn.stderr + logs_of_failures(clone)
+    before, after = (
+        {path: value for path, value in shown(folder).items() if not path.startswith("evaluate")}
+        for folder in (complete, clone)
+    )
+    assert after == before
+    forbidden = call(clone, *profile, "--dry-run", f"{RESULTS}/evaluate/accuracy.parquet")
+    assert forbidden.returncode != 0
+    assert "MissingRuleException" in forbidden.stdout + forbidden.stderr

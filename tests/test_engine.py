@@ -23,7 +23,12 @@ def ids(tokenizer, text: str) -> tuple[int, ...]:
 
 @pytest.fixture(scope="module")
 def prompts(tokenizer):
-    texts = ["Mia has 3 apples. Mia buys 5.\n", "Leo has 7.\n", "The lamp is red. If red, it turns blue.\n", "x"]
+    texts = [
+        "Mia has 3 apples.\na: Mia buys five.\n",
+        "Leo has 7.\n",
+        "The lamp is red.\na: If red, it goes blue.\n",
+        "x",
+    ]
     return [ids(tokenizer, text) for text in texts]
 
 

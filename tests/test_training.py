@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import DOMAINS, embedded
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import FOLLOWS
 from transformers import AutoModelForTokenClassification, Qwen2ForCausalLM, get_linear_schedule_with_warmup
 
 from prm_scaling.chains.record import Chain
@@ -22,7 +24,7 @@ from prm_scaling.models.optimizer import MuonWithAdamW
 from prm_scaling.models.training import Batches, Diverged, Example, Settings, collate, fit
 from prm_scaling.prm.metrics import step_auc
 from prm_scaling.prm.model import example, new_prm, positions, step_loss
-from prm_scaling.problems.world.solutions import CHECK, RIGHT, WRONG
+from prm_scaling.problems.world.solutions import CHECK, RIGHT, WRONG, critique, drill
 from prm_scaling.problems.world.truth import truth_of
 from prm_scaling.seeds import seed_of, stream
 
@@ -321,42 +323,108 @@ some_problem = st.sampled_from([p for domain in DOMAINS for p in embedded(domain
 some_seed = st.integers(0, 2**32)
 
 
-def written(problem, seed: int, critiques: float, drills: float, errors: float = 0.4, corrections: float = 0.2):
-    return documents.write_document(problem, seed, critiques, drills, errors, corrections)
+def written(problem, seed: int, critiques: float, drills: float, broken_off: float = 0.0):
+    return documents.write_document(problem, seed, critiques, drills, 0.4, broken_off, 0.2)
+
+
+def judged_steps(pieces: list[tuple[str, bool]]) -> list[tuple[str, str]]:
+    """The steps of a critique or a drill and their verdicts, of what follows ``CHECK``."""
+    lines = "".join(piece for piece, _ in pieces).split(CHECK, 1)[1].split("\n")
+    verdicts = [RIGHT if line.endswith(RIGHT) else WRONG for line in lines]
+    return [(line.removesuffix(v), v) for line, v in zip(lines, verdicts, strict=True)]
+
+
+def learnt_as(given: str, steps: list[tuple[str, str]]) -> list[tuple[str, bool]]:
+    """The pieces of steps and verdicts of which the verdicts and the right steps are learnt."""
+    pieces = [(given, False)]
+    for step, verdict in steps:
+        pieces += [(step, verdict == RIGHT), (verdict, True), ("\n", False)]
+    return pieces[:-1]
 
 
 @given(some_problem, some_seed)
 def test_of_a_critique_verdicts_and_right_steps_are_learnt(problem, seed):
     """Wrong behaviour: a model that learns to write the errors that it is shown."""
     kind, pieces = written(problem, seed, critiques=1.0, drills=0.0)
-    assert kind == "critique" and pieces[0] == (problem.text + CHECK, False)
-    text = "".join(piece for piece, _ in pieces).removeprefix(problem.text + CHECK)
-    lines = text.split("\n")
-    verdicts = [RIGHT if line.endswith(RIGHT) else WRONG for line in lines]
-    steps = [line.removesuffix(v) for line, v in zip(lines, verdicts, strict=True)]
-    assert [v == RIGHT for v in verdicts] == list(truth_of(problem, steps).on_track)
-    expected = [pieces[0]]
-    for step, verdict in zip(steps, verdicts, strict=True):
-        expected += [(step, verdict == RIGHT), (verdict, True), ("\n", False)]
-    assert pieces == expected[:-1]
+    assert kind == "critique"
+    steps = judged_steps(pieces)
+    right = truth_of(problem, [step for step, _ in steps]).on_track
+    assert [verdict == RIGHT for _, verdict in steps] == list(right)
+    assert pieces == learnt_as(problem.text + CHECK, steps)
 
 
 @given(some_problem, some_seed)
-def test_of_a_drill_verdicts_and_right_results_are_learnt(problem, seed):
+def test_of_a_drill_verdicts_and_right_steps_are_learnt(problem, seed):
     kind, pieces = written(problem, seed, critiques=0.0, drills=1.0)
     if problem.domain == "code":  # a line of a program tells nothing alone: it has critiques instead
         assert kind == "critique"
         return
-    assert kind == "drill" and pieces[0] == (CHECK, False)
-    lines = "".join(piece for piece, _ in pieces[1:]).split("\n")
-    assert len(lines) == documents.DRILL_LINES
-    # Learnt of each line: of a wrong one the verdict alone, of a right one its last word too.
-    expected = []
-    for line in lines:
-        right = line.endswith(RIGHT)
-        step = line.removesuffix(RIGHT if right else WRONG)
-        expected += [" " + step.split(" ")[-1], RIGHT] if right else [WRONG]
-    assert [piece for piece, learnt in pieces if learnt] == expected
+    start = re.fullmatch(rf"From ([a-z0-9]+)\.\n{CHECK}", pieces[0][0])
+    assert kind == "drill" and start
+    steps = judged_steps(pieces)
+    right = FOLLOWS[problem.domain](start[1], [step for step, _ in steps])
+    assert [verdict == RIGHT for _, verdict in steps] == right
+    assert pieces == learnt_as(pieces[0][0], steps)
+
+
+def words_of(tokenizer, text: str) -> list[str]:
+    """The pieces that no token of this text reaches across."""
+    return [piece for piece, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+
+
+@settings(max_examples=300)
+@given(problem=some_problem, seed=some_seed)
+def test_a_wrong_step_that_is_broken_off_ends_with_its_first_wrong_word(tokenizer, problem, seed):
+    """Wrong behaviour: a verdict "wrong" after words that are still right, or one token that no whole step has."""
+    critiques = critique(problem, stream("broken off", seed), 0.5)
+    for step, verdict, right in [*critiques, *drill(problem, stream("broken off", seed), 0.5)[1]]:
+        shown = documents.until_wrong(step, right)
+        words, wanted = words_of(tokenizer, step), words_of(tokenizer, right)
+        same = next((i for i, word in enumerate(words) if wanted[i : i + 1] != [word]), len(words))
+        # A step that only lacks words is shown whole, as a right one is.
+        assert words_of(tokenizer, shown) == words[: same + 1]
+        assert verdict == WRONG or shown == step
+        cut, whole = tokenizer([shown, step], add_special_tokens=False).input_ids
+        assert cut == whole[: len(cut)]
+
+
+@pytest.mark.parametrize(
+    ("step", "right", "shown"),
+    [
+        ("5 + 2 = 8", "5 + 2 = 7", "5 + 2 = 8"),
+        ("6 + 2 = 8", "5 + 2 = 7", "6"),
+        ("a: - 2", "a: + 2", "a: -"),
+        ("b: + 2", "a: + 2", "b"),
+        ("#### 5", "5 + 2 = 7", "####"),
+        ("#### 10", "#### 1", "#### 10"),
+        ("a: not blue, gold", "a: blue, gold", "a: not"),
+        ("now red: yes gold", "now red: no red", "now red: yes"),
+        ("    c = a * 3", "    c = b * 3", "    c = a"),
+        ("    b = max(a, 3)", "    b = min(a, 3)", "    b = max"),
+        ("    b = a + 2", "    b = a + 2 if a % 2 == 0 else a", "    b = a + 2"),
+        ("    b = a + 2 if a % 2 == 0 else a", "    b = a + 2", "    b = a + 2 if"),
+        ("5 + 2 = 7", "5 + 2 = 7", "5 + 2 = 7"),
+    ],
+)
+def test_steps_broken_off(step, right, shown):
+    assert documents.until_wrong(step, right) == shown
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_share_of_wrong_steps_that_are_broken_off_is_that_asked_for(share):
+    """Wrong behaviour: right steps that are cut, and then learnt as if they ended there."""
+    found = {True: 0, False: 0}
+    for problem in embedded("math"):
+        for seed in range(10):
+            whole, cut = (judged_steps(written(problem, seed, 1.0, 0.0, b)[1]) for b in (0.0, share))
+            assert [verdict for _, verdict in whole] == [verdict for _, verdict in cut]
+            for (step, verdict), (shown, _) in zip(whole, cut, strict=True):
+                assert step.startswith(shown) and (shown == step or verdict == WRONG)
+                # A slip in the last word leaves nothing to cut.
+                if verdict == WRONG and step.count(" ") > 1:
+                    found[shown != step] += 1
+    assert (found[True] > 0) == (share > 0) and found[False] > 0
+    assert share < 1.0 or found[True] > 2 * found[False]
 
 
 @given(some_problem, some_seed)
@@ -375,7 +443,7 @@ def test_the_shares_of_kinds_are_those_asked_for():
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_targets_are_the_next_tokens_that_are_learnt(domain, tokenizer):
-    texts = [written(p, seed_of(i), 0.4, 0.3) for i, p in enumerate(embedded(domain))]
+    texts = [written(p, seed_of(i), 0.4, 0.3, broken_off=0.5) for i, p in enumerate(embedded(domain))]
     for (kind, pieces), document in zip(texts, documents.tokenize(texts, tokenizer), strict=True):
         assert document.kind == kind and document.tokens[-1] == tokenizer.eos_token_id
         assert tokenizer.decode(list(document.tokens[:-1])) == "".join(piece for piece, _ in pieces)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from prm_scaling.problems.world.code import VARIABLES
+from prm_scaling.problems.world.domain import LABELS
 from prm_scaling.search import STRATEGIES
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -58,8 +58,8 @@ class ProblemSet(Strict):
             raise ValueError("a hub set needs `path` and `fields` with `question` and `answer`")
         if self.steps[0] > self.steps[1]:
             raise ValueError(f"steps {self.steps}: the first is the least, the second the most")
-        if self.source == "world" and self.domain == "code" and self.steps[1] >= len(VARIABLES):
-            raise ValueError(f"steps {self.steps}: code has variables for {len(VARIABLES) - 1} steps at the most")
+        if self.source == "world" and self.steps[1] > len(LABELS):
+            raise ValueError(f"steps {self.steps}: there are labels for {len(LABELS)} steps at the most")
         return self
 
 
@@ -121,6 +121,7 @@ class Pretraining(Strict):
     critiques: Share
     drills: Share
     error_rate: Share
+    broken_off: Share
     self_correction_rate: Share
     checkpoints: list[Share]
 
@@ -171,9 +172,17 @@ class Chains(Strict):
     separator: Annotated[str, Field(min_length=1)]
 
 
+class Completer(Strict):
+    """Who rolls out for Monte Carlo labels (Math-Shepherd's completer), and at which temperature."""
+
+    model: str
+    temperature: Annotated[float, Field(ge=0)]
+
+
 class Annotate(Strict):
     """The annotate phase."""
 
+    completer: Completer
     rollouts: Count
     threshold: Share
     judges: dict[str, str]
@@ -296,6 +305,7 @@ class Params(Strict):
             "chains.policy": [self.chains.policy],
             "search.policy": [self.search.policy],
             "search.generators": self.search.generators,
+            "annotate.completer.model": [self.annotate.completer.model],
             "annotate.judges": list(self.annotate.judges.values()),
         }
         for field, names in wanted.items():

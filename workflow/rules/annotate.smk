@@ -33,8 +33,8 @@ rule annotate_human:
 rule annotate_monte_carlo:
     input:
         code("annotate_monte_carlo"),
-        files=model_inputs(P.chains.policy),
-        model=f"{R}/models/{P.chains.policy}/model.json",
+        files=model_inputs(P.annotate.completer.model),
+        model=f"{R}/models/{P.annotate.completer.model}/model.json",
         chains=f"{R}/chains/{{chains}}.parquet",
         problems=lambda w: problem_files(P.chains.sets[w.chains]),
     output:
@@ -47,8 +47,8 @@ rule annotate_monte_carlo:
     conda:
         "../envs/model.yaml"
     params:
-        annotate={k: PARAMS["annotate"][k] for k in ("rollouts", "threshold")},
-        chains={k: PARAMS["chains"][k] for k in ("temperature", "max_tokens")},
+        annotate={k: PARAMS["annotate"][k] for k in ("completer", "rollouts", "threshold")},
+        max_tokens=P.chains.max_tokens,
         engine=PARAMS["engine"],
         sandbox=SANDBOX,
         seed=P.seed,

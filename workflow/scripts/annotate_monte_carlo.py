@@ -19,7 +19,7 @@ from prm_scaling.verify.answers import grade
 from prm_scaling.verify.sandbox import Limits
 
 torch.set_num_threads(snakemake.threads)
-spec, chains_spec = snakemake.params.annotate, snakemake.params.chains
+spec = snakemake.params.annotate
 policy, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
 limits = Limits(*snakemake.params.sandbox)
@@ -39,7 +39,7 @@ annotations = annotate(
     graded,
     spec["rollouts"],
     spec["threshold"],
-    Sampling(chains_spec["temperature"], 1.0, chains_spec["max_tokens"]),
+    Sampling(spec["completer"]["temperature"], 1.0, snakemake.params.max_tokens),
     seed_of(snakemake.params.seed, "monte_carlo") % 2**31,
     progress("chains located"),
 )

@@ -1,4 +1,8 @@
-"""LM as a judge: it reads a problem and its steps and generates a verdict after each, its critique."""
+"""LM as a judge: it reads a problem and its steps and generates a verdict after each, its critique.
+
+It reads a chain's own tokens, as everything here does. A verdict stands between a step and its separator, as in
+pre-training; where one token holds the end of a step and its separator too, the step is read with that token.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,19 +61,20 @@ def annotate(
     Args:
         name: of the judge, kept with each annotation.
         judge: the engine that generates.
+        tokenizer: of the judge and of the chains.
         steps: tells the chains' steps.
         takes_back: whether a step of a chain's domain is marked as a correction of the one before it.
         separator: between judged steps.
     """
-    asking = tuple(tokenizer(CHECK, add_special_tokens=False).input_ids)
+    asking, between = map(tuple, tokenizer([CHECK, separator], add_special_tokens=False).input_ids)
     critiques = [Critique(chain, steps.of_chain(chain), chain.prompt + asking, []) for chain in chains]
     live = [c for c in critiques if c.steps]
     sampling = Sampling(0.0, 1.0, max_tokens=4, stop=(RIGHT, WRONG))
     while live:
         for critique in live:
-            step = critique.steps[len(critique.verdicts)]
-            text = step if not critique.verdicts else separator + step
-            critique.tokens += tuple(tokenizer(text, add_special_tokens=False).input_ids)
+            start, end = critique.chain.spans[len(critique.verdicts)]
+            critique.tokens += between if critique.verdicts else ()
+            critique.tokens += without_separator(critique.chain.tokens[start:end], separator, tokenizer)
         extensions = judge.extend([Extend(c.tokens, sampling, seed=0) for c in live])
         for critique, extension in zip(live, extensions, strict=True):
             critique.tokens += extension.tokens
@@ -77,6 +82,15 @@ def annotate(
         live = [c for c in live if _goes_on(c, takes_back)]
         progress(len(critiques) - len(live), len(critiques))
     return [_annotation(critique, name) for critique in critiques]
+
+
+def without_separator(step: tuple[int, ...], separator: str, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """A step's tokens without the last ones if these are its separator and nothing else."""
+    # A token is a byte at least, so no separator has more tokens than bytes.
+    for size in range(1, min(len(step), len(separator.encode())) + 1):
+        if tokenizer.decode(list(step[-size:])) == separator:
+            return step[:-size]
+    return step
 
 
 def _goes_on(critique: Critique, takes_back: Callable[[Chain, str], bool]) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from prm_scaling.problems.world.domain import WAIT, Clause, Derivation, Surface
+from prm_scaling.problems.world.domain import LABELS, WAIT, Derivation, Move, Surface
 
-VARIABLES = ("x", "a", "b", "c", "d", "e", "g", "h", "k")
+VARIABLES = ("x", *LABELS)
 PHRASES = {
     "add": ("add {n}", "plus {n}", "raise by {n}", "increase by {n}"),
     "sub": ("subtract {n}", "minus {n}", "lower by {n}", "decrease by {n}"),
@@ -38,7 +38,7 @@ FUNCTIONS: dict[str, Callable[[int, int], int]] = {
 }
 SWAPS = {"add": "sub", "sub": "add", "mul": "add", "mod": "sub", "max": "min", "min": "max", "even": "add"}
 # Frames 0-2 are for training; 3-4 only ever appear in the unseen test sets.
-FRAMES = ("({i}) {phrase}", "({i}) now {phrase}", "({i}) then {phrase};", "({i}) {phrase};", "({i}) then now {phrase}")
+FRAMES = ("{phrase}", "now {phrase}", "then {phrase};", "{phrase};", "then now {phrase}")
 PROBES = (-7, -2, 0, 1, 3, 4, 9, 14)
 SUFFIX = f"  # {WAIT}"
 
@@ -47,30 +47,31 @@ class Code:
     """Pipelines on an integer; the value of a derivation is the tuple of its values on ``PROBES``."""
 
     name = "code"
+    reads = False
 
     def sample(self, rng: np.random.Generator, steps: int, surface: Surface) -> tuple[Derivation, str]:
         """See :class:`Domain`."""
-        clauses, items = [], []
-        for i in range(steps):
+        moves, items = [], []
+        for label in LABELS[:steps]:
             op = tuple(PHRASES)[rng.choice(len(PHRASES), p=[0.22, 0.22, 0.2, 0.09, 0.09, 0.09, 0.09])]
             n = int(rng.integers(2, 6))
             verb = PHRASES[op][rng.integers(min(surface.verbs, len(PHRASES[op])))]
-            clauses.append(Clause(op, verb, (n,)))
+            moves.append(Move(op, (n,)))
             frame = FRAMES[surface.frames[rng.integers(len(surface.frames))]]
-            items.append(frame.format(i=i + 1, phrase=verb.format(n=n)))
-        return Derivation(PROBES, tuple(clauses)), f"Write f: {' '.join(items)}\ndef f(x):\n"
+            items.append(f"{label}: {frame.format(phrase=verb.format(n=n))}")
+        return Derivation(PROBES, tuple(moves)), "\n".join(["Write f.", *items, "def f(x):\n"])
 
-    def apply(self, clause: Clause, value: tuple[int, ...]) -> tuple[int, ...]:
+    def apply(self, move: Move, value: tuple[int, ...]) -> tuple[int, ...]:
         """See :class:`Domain`."""
-        return tuple(FUNCTIONS[clause.op](x, clause.args[0]) for x in value)
+        return tuple(FUNCTIONS[move.op](x, move.args[0]) for x in value)
 
-    def step(self, index: int, clause: Clause, value) -> str:
+    def step(self, index: int, move: Move, value) -> str:
         """See :class:`Domain`.
 
-        >>> Code().step(1, Clause("mul", "times {n}", (3,)), PROBES)
+        >>> Code().step(1, Move("mul", (3,)), PROBES)
         '    b = a * 3'
         """
-        return self._line(index, clause.op, clause.args[0])
+        return self._line(index, move.op, move.args[0])
 
     @staticmethod
     def _line(index: int, op: str, n: int, source: int | None = None) -> str:
@@ -81,31 +82,33 @@ class Code:
         """See :class:`Domain`."""
         return f"    return {VARIABLES[count]}"
 
-    def wrong_step(
-        self, rng: np.random.Generator, index: int, clause: Clause, value, misread: bool = True
-    ) -> tuple[str, object]:
+    def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value) -> tuple[str, object]:
         """A wrong constant, a wrong operation, or a wrong operand (where there is another)."""
-        n, kind = clause.args[0], rng.integers(3)
+        n, kind = move.args[0], rng.integers(3)
         if kind == 0 or (kind == 2 and index == 0):
             other = [m for m in range(2, 6) if m != n][rng.integers(3)]
-            return self._line(index, clause.op, other), value
+            return self._line(index, move.op, other), value
         if kind == 2:
-            return self._line(index, clause.op, n, source=int(rng.integers(index))), value
-        return self._line(index, SWAPS[clause.op], n), value
+            return self._line(index, move.op, n, source=int(rng.integers(index))), value
+        return self._line(index, SWAPS[move.op], n), value
 
-    def accepts(self, index: int, clause: Clause, value, line: str) -> bool:
-        """Whether ``line`` assigns the step's variable what ``clause`` makes of the variable before it.
+    def wrong_conclusion(self, rng: np.random.Generator, count: int, value) -> str:
+        """See :class:`Domain`; the result of an earlier line is returned."""
+        return self.conclude(int(rng.integers(count)), value)
+
+    def accepts(self, index: int, move: Move, value, line: str) -> bool:
+        """Whether ``line`` assigns the step's variable what ``move`` makes of the variable before it.
 
         Meaning counts, not spelling: ``3 * a`` is as right as ``a * 3``. The comparison is on probe
         values of the operand, by an evaluator of arithmetic alone: nothing is executed.
         """
-        if line.removesuffix(SUFFIX) == self.step(index, clause, value):
+        if line.removesuffix(SUFFIX) == self.step(index, move, value):
             return True
-        right = FUNCTIONS[clause.op]
+        right = FUNCTIONS[move.op]
         try:
             target, expression = _assignment(line)
             return target == VARIABLES[index + 1] and all(
-                _evaluate(expression, {VARIABLES[index]: probe}) == right(probe, clause.args[0])
+                _evaluate(expression, {VARIABLES[index]: probe}) == right(probe, move.args[0])
                 for probe in range(-12, 20)
             )
         except (_NotArithmetic, RecursionError):
@@ -138,16 +141,12 @@ class Code:
         """See :class:`Domain`."""
         return line.endswith(SUFFIX)
 
-    def values(self) -> tuple:
-        """None: a line of code is right only for its place in the problem."""
-        return ()
-
     def grading(self, rng: np.random.Generator, derivation: Derivation, value) -> tuple[str, str]:
         """Hidden tests on inputs drawn for the problem; the public inputs are others, without outputs."""
         inputs = [int(x) for x in rng.choice(np.arange(-30, 60), 14, replace=False)]
         outputs = tuple(inputs[:8])
-        for clause in derivation.clauses:
-            outputs = self.apply(clause, outputs)
+        for move in derivation.moves:
+            outputs = self.apply(move, outputs)
         tests = [[[x], y] for x, y in zip(inputs[:8], outputs, strict=True)]
         return json.dumps(tests), json.dumps([[x] for x in inputs[8:]])
 

@@ -1,9 +1,11 @@
 """What every domain of the embedded world offers: problems whose every step can be checked.
 
-A problem is a start value and a list of clauses, each of which turns the value into another. A
-solution restates one clause a line and ends with a line that gives the conclusion. Restating is
-what lets small models learn to verify within minutes; arithmetic modulo a small prime is that of
-iGSM ("Physics of Language Models: Part 2.1", arXiv 2407.20311).
+A problem is a start value and a list of labelled clauses, each of which turns the value into another.
+A solution takes them in order and ends with a line that gives the conclusion. In word problems and
+deductions a clause takes two lines: one reads it, under its label, and the next applies what was read.
+Labels and reading apart from applying are what lets models of two layers learn to verify within
+minutes: a line has little to be compared with, and it is known where. Arithmetic modulo a small prime
+is that of iGSM ("Physics of Language Models: Part 2.1", arXiv 2407.20311).
 """
 
 from dataclasses import dataclass
@@ -12,23 +14,28 @@ from typing import Any, Protocol
 import numpy as np
 
 WAIT = "wait"
+# Of the clauses of a problem, in order; without f, the function that a code problem asks for.
+LABELS = tuple("abcdeghk")
 
 
 @dataclass(frozen=True)
-class Clause:
-    """One clause: ``verb`` is the surface word that steps restate, ``op`` what it does with ``args``."""
+class Move:
+    """What one line of a solution does: ``op`` with ``args``, whatever words the problem has for it."""
 
     op: str
-    verb: str
     args: tuple
+
+
+# The move that reads a clause and leaves the value as it is; its arguments begin with the clause's label.
+READ = "read"
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """The truth of a problem: the start value and the clauses that change it, in order."""
+    """The truth of a problem: the start value and the moves that a solution makes, in order."""
 
     start: int | str | tuple[int, ...]
-    clauses: tuple[Clause, ...]
+    moves: tuple[Move, ...]
 
 
 @dataclass(frozen=True)
@@ -42,37 +49,43 @@ class Surface:
 
 
 class Domain(Protocol):
-    """A domain of the embedded world."""
+    """A domain of the embedded world.
+
+    Attributes:
+        name: ``math``, ``code`` or ``logic``.
+        reads: whether a clause takes two moves, one that reads it and one that applies it. The second can
+            then be judged without the problem.
+    """
 
     name: str
+    reads: bool
 
     def sample(self, rng: np.random.Generator, steps: int, surface: Surface) -> tuple[Derivation, str]:
         """A derivation of ``steps`` clauses and the problem's text."""
         ...
 
-    def apply(self, clause: Clause, value):
-        """The value after ``clause``."""
+    def apply(self, move: Move, value):
+        """The value after ``move``."""
         ...
 
-    def step(self, index: int, clause: Clause, value) -> str:
-        """The line that applies ``clause`` as step ``index`` (0-based) to ``value``."""
+    def step(self, index: int, move: Move, value) -> str:
+        """The line of ``move``, the derivation's at ``index`` (0-based), at ``value``."""
         ...
 
     def conclude(self, count: int, value) -> str:
-        """The last line, after ``count`` steps that ended at ``value``."""
+        """The last line, after ``count`` moves that ended at ``value``."""
         ...
 
-    def wrong_step(
-        self, rng: np.random.Generator, index: int, clause: Clause, value, misread: bool = True
-    ) -> tuple[str, Any]:
-        """A planted error in place of ``clause``: its line and the value that a solver then holds.
-
-        Without ``misread`` the clause itself is restated rightly, so that only its application may be wrong.
-        """
+    def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value) -> tuple[str, Any]:
+        """A planted error in place of ``move``: its line and the value that a solver then holds."""
         ...
 
-    def accepts(self, index: int, clause: Clause, value, line: str) -> bool:
-        """Whether ``line`` is a correct step ``index`` that applies ``clause`` to ``value``."""
+    def wrong_conclusion(self, rng: np.random.Generator, count: int, value) -> str:
+        """A conclusion other than that after ``count`` moves that ended at ``value``."""
+        ...
+
+    def accepts(self, index: int, move: Move, value, line: str) -> bool:
+        """Whether ``line`` makes ``move``, the derivation's at ``index``, at ``value``."""
         ...
 
     def holds(self, place: int, value, lines: list[str]) -> bool:
@@ -85,10 +98,6 @@ class Domain(Protocol):
 
     def is_correction(self, line: str) -> bool:
         """Whether ``line`` is marked as a self-correction."""
-        ...
-
-    def values(self) -> tuple:
-        """All values that a step may start from; empty if a step's rightness needs more than its own line."""
         ...
 
     def grading(self, rng: np.random.Generator, derivation: Derivation, value) -> tuple[str, str]:

@@ -35,13 +35,13 @@ def generate(
         length = steps[0] + len(problems) % (steps[1] - steps[0] + 1)
         derivation, text = world.sample(rng, length, surface)
         encoded = encode_derivation(derivation, modulus)
-        bare = [derivation.start, *((c.op, c.args) for c in derivation.clauses)]
+        bare = [derivation.start, *((m.op, m.args) for m in derivation.moves)]
         if text in seen or not low <= seed_of("split", bare) / 2**63 < high:
             continue
         seen.add(text)
         value = derivation.start
-        for clause in derivation.clauses:
-            value = world.apply(clause, value)
+        for move in derivation.moves:
+            value = world.apply(move, value)
         reference, public_inputs = world.grading(rng, derivation, value)
         problems.append(
             Problem(

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from prm_scaling.problems.world.domain import WAIT, Clause, Derivation, Surface
+from prm_scaling.problems.world.domain import LABELS, READ, WAIT, Derivation, Move, Surface
 
-COLOURS = ("red", "blue", "green", "white", "black")
+COLOURS = ("red", "blue", "green", "white", "black", "pink", "gold", "gray", "brown", "violet")
 THINGS = ("light", "flag", "lamp", "sign")
 VERBS = ("turns", "becomes", "goes", "shows")
 CONDITIONS = {"if": "{0}", "or": "{0} or {1}", "not": "not {0}"}
@@ -24,85 +24,94 @@ class Logic:
     """Rule following; values are colours."""
 
     name = "logic"
+    reads = True
 
     def sample(self, rng: np.random.Generator, steps: int, surface: Surface) -> tuple[Derivation, str]:
         """See :class:`Domain`. Half of the rules fire, so that following them matters."""
         thing = THINGS[rng.integers(len(THINGS))]
         start = value = COLOURS[rng.integers(len(COLOURS))]
-        clauses, sentences = [], [f"The {thing} is {start}."]
-        for _ in range(steps):
-            clause = self._clause(rng, value, surface)
-            clauses.append(clause)
+        moves, sentences = [], [f"The {thing} is {start}."]
+        for label in LABELS[:steps]:
+            rule = self._rule(rng, value)
+            moves += [Move(READ, (label, rule.op, *rule.args)), rule]
             frame = FRAMES[surface.frames[rng.integers(len(surface.frames))]]
-            sentences.append(frame.format(condition=self._condition(clause), verb=clause.verb, result=clause.args[-1]))
-            value = self.apply(clause, value)
-        return Derivation(start, tuple(clauses)), " ".join(sentences) + " Which colour?\n"
+            verb = VERBS[rng.integers(min(surface.verbs, len(VERBS)))]
+            told = frame.format(condition=self._condition(rule.op, rule.args), verb=verb, result=rule.args[-1])
+            sentences.append(f"{label}: {told}")
+            value = self.apply(rule, value)
+        return Derivation(start, tuple(moves)), "\n".join([*sentences, "Which colour?\n"])
 
-    def _clause(self, rng: np.random.Generator, value: str, surface: Surface) -> Clause:
+    @staticmethod
+    def _rule(rng: np.random.Generator, value: str) -> Move:
         op = ("if", "or", "not")[rng.choice(3, p=[0.5, 0.25, 0.25])]
         fires = rng.random() < 0.6
         others = [c for c in COLOURS if c != value]
         first, second, result = (others[i] for i in rng.choice(len(others), 3, replace=False))
-        verb = VERBS[rng.integers(min(surface.verbs, len(VERBS)))]
         if op == "not":
-            return Clause(op, verb, (first if fires else value, result))
+            return Move(op, (first if fires else value, result))
         if op == "if":
-            return Clause(op, verb, (value if fires else first, result))
+            return Move(op, (value if fires else first, result))
         pair = [value if fires else first, second]
         rng.shuffle(pair)
-        return Clause(op, verb, (*pair, result))
+        return Move(op, (*pair, result))
 
     @staticmethod
-    def _condition(clause: Clause) -> str:
-        return CONDITIONS[clause.op].format(*clause.args)
+    def _condition(op: str, args: tuple) -> str:
+        return CONDITIONS[op].format(*args)
 
     @staticmethod
-    def _fires(clause: Clause, value: str) -> bool:
-        return (value in clause.args[:-1]) != (clause.op == "not")
+    def _fires(rule: Move, value: str) -> bool:
+        return (value in rule.args[:-1]) != (rule.op == "not")
 
-    def apply(self, clause: Clause, value: str) -> str:
+    def apply(self, move: Move, value: str) -> str:
         """See :class:`Domain`."""
-        return clause.args[-1] if self._fires(clause, value) else value
+        return move.args[-1] if move.op != READ and self._fires(move, value) else value
 
-    def step(self, index: int, clause: Clause, value: str) -> str:
+    def step(self, index: int, move: Move, value: str) -> str:
         """See :class:`Domain`.
 
-        >>> Logic().step(0, Clause("or", "turns", ("red", "blue", "green")), "red")
-        'red or blue, green: red yes green'
+        >>> Logic().step(0, Move("read", ("a", "or", "red", "blue", "green")), "red")
+        'a: red or blue, green'
+        >>> Logic().step(1, Move("or", ("red", "blue", "green")), "red")
+        'now red: yes green'
         """
-        return self._line(clause, value, self._fires(clause, value), self.apply(clause, value))
+        if move.op == READ:
+            label, op, *args = move.args
+            return f"{label}: {self._condition(op, tuple(args))}, {args[-1]}"
+        return self._line(value, self._fires(move, value), self.apply(move, value))
 
-    def _line(self, clause: Clause, value: str, fires: bool, result: str) -> str:
-        return f"{self._condition(clause)}, {clause.args[-1]}: {value} {'yes' if fires else 'no'} {result}"
+    @staticmethod
+    def _line(value: str, fires: bool, result: str) -> str:
+        # After a word the colour is the same token as in the rule, which makes comparing them learnable.
+        return f"now {value}: {'yes' if fires else 'no'} {result}"
 
     def conclude(self, count: int, value: str) -> str:
         """See :class:`Domain`."""
         return f"#### {value}"
 
-    def wrong_step(
-        self, rng: np.random.Generator, index: int, clause: Clause, value: str, misread: bool = True
-    ) -> tuple[str, str]:
-        """A wrong verdict on the condition, a wrong present or resulting colour; or a colour of the rule is misread."""
-        fires, kind = self._fires(clause, value), rng.integers(4 if misread else 3)
+    def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value: str) -> tuple[str, str]:
+        """A colour of the rule is misread; or the verdict, the present or the resulting colour is wrong."""
+        if move.op == READ:
+            args, place = list(move.args), rng.integers(2, len(move.args))
+            args[place] = _other(rng, args[place])
+            return self.step(index, Move(READ, tuple(args)), value), value
+        fires, kind = self._fires(move, value), rng.integers(3)
+        if kind == 0:
+            result = value if fires else move.args[-1]
+            return self._line(value, not fires, result), result
         if kind == 1:
             seen = _other(rng, value)
-            return self.step(index, clause, seen), self.apply(clause, seen)
-        right = self.apply(clause, value)
-        if kind == 2:
-            result = _other(rng, right)
-            return self._line(clause, value, fires, result), result
-        if kind == 3:
-            args = list(clause.args)
-            place = rng.integers(len(args))
-            args[place] = _other(rng, args[place])
-            other = Clause(clause.op, clause.verb, tuple(args))
-            return self.step(index, other, value), self.apply(other, value)
-        result = value if fires else clause.args[-1]
-        return self._line(clause, value, not fires, result), result
+            return self.step(index, move, seen), self.apply(move, seen)
+        result = _other(rng, self.apply(move, value))
+        return self._line(value, fires, result), result
 
-    def accepts(self, index: int, clause: Clause, value: str, line: str) -> bool:
+    def wrong_conclusion(self, rng: np.random.Generator, count: int, value: str) -> str:
         """See :class:`Domain`."""
-        return re.sub(rf"^{WAIT}, ", "", line) == self.step(index, clause, value)
+        return self.conclude(count, _other(rng, value))
+
+    def accepts(self, index: int, move: Move, value: str, line: str) -> bool:
+        """See :class:`Domain`."""
+        return re.sub(rf"^{WAIT}, ", "", line) == self.step(index, move, value)
 
     def holds(self, place: int, value, lines: list[str]) -> bool:
         """See :class:`Domain`; each line states the value that it works on, so any error can be taken back."""
@@ -115,10 +124,6 @@ class Logic:
     def is_correction(self, line: str) -> bool:
         """See :class:`Domain`."""
         return line.startswith(f"{WAIT},")
-
-    def values(self) -> tuple[str, ...]:
-        """See :class:`Domain`."""
-        return COLOURS
 
     def grading(self, rng: np.random.Generator, derivation: Derivation, value: str) -> tuple[str, str]:
         """See :class:`Domain`."""

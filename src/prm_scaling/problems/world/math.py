@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from prm_scaling.problems.world.domain import WAIT, Clause, Derivation, Surface
+from prm_scaling.problems.world.domain import LABELS, READ, WAIT, Derivation, Move, Surface
 
 NAMES = ("Mia", "Sam", "Ana", "Leo", "Zoe", "Max")
 ITEMS = ("apples", "coins", "books", "cards", "shells", "pens")
@@ -13,6 +13,7 @@ VERBS = {
     "-": ("loses", "sells", "drops", "eats"),
     "*": ("scales", "boosts", "grows", "copies"),
 }
+NUMBERS = ("one", "two", "three", "four", "five", "six")
 # A distractor changes nothing and must be left out of the chain.
 IDLE = ("sees", "counts", "likes", "paints")
 # Frames 0-2 are for training; 3-4 only ever appear in the unseen test sets.
@@ -29,6 +30,7 @@ class Math:
     """Word problems; values are integers modulo ``modulus``."""
 
     name = "math"
+    reads = True
 
     def __init__(self, modulus: int):
         self.modulus = modulus
@@ -37,80 +39,79 @@ class Math:
         """See :class:`Domain`."""
         name, items = NAMES[rng.integers(len(NAMES))], ITEMS[rng.integers(len(ITEMS))]
         start = int(rng.integers(self.modulus))
-        clauses, sentences = [], [f"{name} has {start} {items}."]
-        for _ in range(steps):
+        moves, sentences = [], [f"{name} has {start} {items}."]
+        for label in LABELS[:steps]:
             if surface.distractors and rng.random() < 0.15:
                 idle = IDLE[rng.integers(min(surface.verbs, len(IDLE)))]
-                sentences.append(self._sentence(rng, surface, name, idle, int(rng.integers(1, 4)), items))
+                sentences.append(self._sentence(rng, surface, name, idle, int(rng.integers(1, 7)), items))
             op = "+-*"[rng.choice(3, p=[0.4, 0.4, 0.2])]
-            n = int(rng.integers(2, 4) if op == "*" else rng.integers(1, 4))
+            n = int(rng.integers(2, 4) if op == "*" else rng.integers(1, 7))
             verb = VERBS[op][rng.integers(min(surface.verbs, len(VERBS[op])))]
-            clauses.append(Clause(op, verb, (n,)))
-            sentences.append(self._sentence(rng, surface, name, verb, n, items))
-        text = " ".join(sentences) + f" How many {items}?\n"
-        return Derivation(start, tuple(clauses)), text
+            moves += [Move(READ, (label, op, n)), Move(op, (n,))]
+            sentences.append(f"{label}: {self._sentence(rng, surface, name, verb, n, items)}")
+        return Derivation(start, tuple(moves)), "\n".join([*sentences, f"How many {items}?\n"])
 
     @staticmethod
     def _sentence(rng, surface: Surface, name: str, verb: str, n: int, items: str) -> str:
         frame = FRAMES[surface.frames[rng.integers(len(surface.frames))]]
-        return frame.format(name=name, verb=verb, n=n, items=items)
+        return frame.format(name=name, verb=verb, n=NUMBERS[n - 1], items=items)
 
-    def apply(self, clause: Clause, value: int) -> int:
+    def apply(self, move: Move, value: int) -> int:
         """See :class:`Domain`."""
-        n = clause.args[0]
-        return {"+": value + n, "-": value - n, "*": value * n}[clause.op] % self.modulus
+        n = move.args[-1]
+        return {READ: value, "+": value + n, "-": value - n, "*": value * n}[move.op] % self.modulus
 
-    def step(self, index: int, clause: Clause, value: int) -> str:
+    def step(self, index: int, move: Move, value: int) -> str:
         """See :class:`Domain`.
 
-        >>> Math(13).step(0, Clause("+", "buys", (5,)), 10)
-        'buys 5: 10 + 5 = 2'
+        >>> Math(13).step(0, Move("read", ("a", "+", 5)), 10), Math(13).step(1, Move("+", (5,)), 10)
+        ('a: + 5', '10 + 5 = 2')
         """
-        return self._line(clause, clause.op, value, clause.args[0], self.apply(clause, value))
+        if move.op == READ:
+            label, op, n = move.args
+            return f"{label}: {op} {n}"
+        return self._line(value, move.op, move.args[0], self.apply(move, value))
 
     @staticmethod
-    def _line(clause: Clause, op: str, left: int, right: int, result: int) -> str:
-        return f"{clause.verb} {clause.args[0]}: {left} {op} {right} = {result}"
+    def _line(left: int, op: str, right: int, result: int) -> str:
+        return f"{left} {op} {right} = {result}"
 
     def conclude(self, count: int, value: int) -> str:
         """See :class:`Domain`."""
         return f"#### {value}"
 
-    def wrong_step(
-        self, rng: np.random.Generator, index: int, clause: Clause, value: int, misread: bool = True
-    ) -> tuple[str, int]:
-        """A slip in arithmetic, a wrong operation, a wrong left operand; or a wrong number or verb is read."""
-        kind = rng.integers(5 if misread else 3)
-        if kind == 1:
-            op = "+-*".replace(clause.op, "")[rng.integers(2)]
-            result = self.apply(Clause(op, clause.verb, clause.args), value)
-            return self._line(clause, op, value, clause.args[0], result), result
-        if kind == 2:
-            left = int((value + rng.integers(1, self.modulus)) % self.modulus)
-            result = self.apply(clause, left)
-            return self._line(clause, clause.op, left, clause.args[0], result), result
-        if kind >= 3:
-            other = self._misread(rng, clause, number=kind == 3)
-            return self.step(index, other, value), self.apply(other, value)
-        result = int((self.apply(clause, value) + rng.integers(1, self.modulus)) % self.modulus)
-        return self._line(clause, clause.op, value, clause.args[0], result), result
+    def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value: int) -> tuple[str, int]:
+        """Another operation or number, read or applied; applied, also another left operand or a slip in arithmetic."""
+        *label, op, n = move.args if move.op == READ else (move.op, *move.args)
+        kind = rng.integers(2 if label else 4)
+        if kind == 0:
+            op = "+-*".replace(op, "")[rng.integers(2)]
+        elif kind == 1:
+            numbers = [m for m in range(1, len(NUMBERS) + 1) if m != n]
+            n = numbers[rng.integers(len(numbers))]
+        elif kind == 2:
+            result = self._other(rng, self.apply(move, value))
+            return self._line(value, op, n, result), result
+        else:
+            # Nor the right operand, as those of a sum may stand either way round.
+            others = [v for v in range(self.modulus) if v not in (value, n)]
+            value = others[rng.integers(len(others))]
+        other = Move(READ, (*label, op, n)) if label else Move(op, (n,))
+        return self.step(index, other, value), self.apply(other, value)
 
-    @staticmethod
-    def _misread(rng: np.random.Generator, clause: Clause, number: bool) -> Clause:
-        """``clause`` with another number, or with another verb (and the operation of that)."""
-        if number:
-            others = [n for n in (1, 2, 3) if n != clause.args[0]]
-            return Clause(clause.op, clause.verb, (others[rng.integers(len(others))],))
-        verbs = [(op, verb) for op, known in VERBS.items() for verb in known if verb != clause.verb]
-        op, verb = verbs[rng.integers(len(verbs))]
-        return Clause(op, verb, clause.args)
+    def _other(self, rng: np.random.Generator, value: int) -> int:
+        return int((value + rng.integers(1, self.modulus)) % self.modulus)
 
-    def accepts(self, index: int, clause: Clause, value: int, line: str) -> bool:
+    def wrong_conclusion(self, rng: np.random.Generator, count: int, value: int) -> str:
+        """See :class:`Domain`."""
+        return self.conclude(count, self._other(rng, value))
+
+    def accepts(self, index: int, move: Move, value: int, line: str) -> bool:
         """See :class:`Domain`; the operands of a commutative operation may stand either way round."""
         line = re.sub(rf"^{WAIT}, ", "", line)
-        forms = {self.step(index, clause, value)}
-        if clause.op in "+*":
-            forms.add(self._line(clause, clause.op, clause.args[0], value, self.apply(clause, value)))
+        forms = {self.step(index, move, value)}
+        if move.op in ("+", "*"):
+            forms.add(self._line(move.args[0], move.op, value, self.apply(move, value)))
         return line in forms
 
     def holds(self, place: int, value, lines: list[str]) -> bool:
@@ -124,10 +125,6 @@ class Math:
     def is_correction(self, line: str) -> bool:
         """See :class:`Domain`."""
         return line.startswith(f"{WAIT},")
-
-    def values(self) -> tuple[int, ...]:
-        """See :class:`Domain`."""
-        return tuple(range(self.modulus))
 
     def grading(self, rng: np.random.Generator, derivation: Derivation, value: int) -> tuple[str, str]:
         """See :class:`Domain`."""

@@ -1,67 +1,104 @@
 """Solutions, self-corrections, planted errors and critiques of embedded problems: what the LMs learn."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from prm_scaling.problems.record import Problem
-from prm_scaling.problems.world.domain import Clause, Domain
-from prm_scaling.problems.world.truth import decode_derivation, domain_of, truth_of
+from prm_scaling.problems.world.domain import LABELS, Domain, Move
+from prm_scaling.problems.world.truth import decode_derivation, domain_of
 
 # What follows the problem when its solution is to be judged rather than written.
 CHECK = "Check:\n"
 # A verdict follows the text of the step that it judges.
 RIGHT, WRONG = " ok", " wrong"
+# Clauses of a drill.
+DRILLED = 5
+
+
+class Judged(NamedTuple):
+    """A step, its verdict, and the step that is right in its place (itself if it is right)."""
+
+    step: str
+    verdict: str
+    right: str
 
 
 def solution(problem: Problem, rng: np.random.Generator, self_correction_rate: float) -> list[str]:
     """A right solution, line by line; a share of its steps is first done wrong and then taken back.
 
-    What is first done wrong is an error of the domain's kinds or, one time in four, the clause after next.
+    What is first done wrong is an error of the domain's kinds or, one time in four, a later line.
     """
     derivation, modulus = decode_derivation(problem.derivation)
     domain = domain_of(problem.domain, modulus)
     value, lines = derivation.start, []
-    for index, clause in enumerate(derivation.clauses):
-        line = domain.step(index, clause, value)
+    for index, move in enumerate(derivation.moves):
+        line = domain.step(index, move, value)
         if rng.random() < self_correction_rate:
-            lines.append(_wrong(rng, domain, derivation.clauses, index, value))
+            lines.append(_wrong(rng, domain, derivation.moves, index, value))
             line = domain.correction(line)
         lines.append(line)
-        value = domain.apply(clause, value)
-    return [*lines, domain.conclude(len(derivation.clauses), value)]
+        value = domain.apply(move, value)
+    return [*lines, domain.conclude(len(derivation.moves), value)]
 
 
-def _wrong(rng: np.random.Generator, domain: Domain, clauses: tuple[Clause, ...], index: int, value) -> str:
-    """A wrong line in place of step ``index``."""
-    skipped = index + 1 < len(clauses) and rng.random() < 0.25
-    line = domain.step(index, clauses[index + 1], value) if skipped else None
-    if line is None or domain.accepts(index, clauses[index], value, line):
-        line = domain.wrong_step(rng, index, clauses[index], value)[0]
+def _wrong(rng: np.random.Generator, domain: Domain, moves: tuple[Move, ...], index: int, value) -> str:
+    """A wrong line in place of the move at ``index``."""
+    later = index + 1 + int(rng.integers(2))
+    # A program would not survive it: a later line of code reads a variable that does not exist yet.
+    skipped = domain.reads and later < len(moves) and rng.random() < 0.25
+    line = domain.step(later, moves[later], value) if skipped else None
+    if line is None or domain.accepts(index, moves[index], value, line):
+        line = domain.wrong_step(rng, index, moves[index], value)[0]
     return line
 
 
-def critique(problem: Problem, steps: list[str]) -> list[tuple[str, str]]:
-    """A true critique: (step, verdict) in order.
+def critique(problem: Problem, rng: np.random.Generator, error_rate: float) -> list[Judged]:
+    """A true critique of a solution in which a share of the steps is first done wrong and then taken back.
 
-    The verdict follows its step at once: a small model that had to read the whole chain first and then
-    quote or count its steps did not learn to judge within minutes.
-    """
-    return [(step, RIGHT if ok else WRONG) for step, ok in zip(steps, truth_of(problem, steps).on_track, strict=True)]
-
-
-def drill(problem: Problem, rng: np.random.Generator, lines: int, error_rate: float) -> list[tuple[str, str]]:
-    """Isolated steps with their verdicts: (line, verdict), right if the line is right for some value.
-
-    Practice at what a line alone can tell (arithmetic, conditions); empty for domains where it tells nothing.
+    It may also end in a conclusion that is wrong or, one wrong step in ten, comes too early. The verdict
+    follows its step at once: a small model that had to read the whole chain first and then quote or count
+    its steps did not learn to judge within minutes.
     """
     derivation, modulus = decode_derivation(problem.derivation)
     domain = domain_of(problem.domain, modulus)
-    values, result = domain.values(), []
-    for _ in range(lines if values else 0):
-        clause = derivation.clauses[rng.integers(len(derivation.clauses))]
-        value = values[rng.integers(len(values))]
-        line = domain.step(0, clause, value)
+    value = derivation.start
+    judged: list[Judged] = []
+    for index, move in enumerate(derivation.moves):
+        right = domain.step(index, move, value)
         if rng.random() < error_rate:
-            line = domain.wrong_step(rng, 0, clause, value, misread=False)[0]
-        right = any(domain.accepts(0, clause, v, line) for v in values)
-        result.append((line, RIGHT if right else WRONG))
-    return result
+            if rng.random() < 0.1:
+                return [*judged, Judged(domain.conclude(index, value), WRONG, right)]
+            judged.append(Judged(_wrong(rng, domain, derivation.moves, index, value), WRONG, right))
+            right = domain.correction(right)
+        judged.append(Judged(right, RIGHT, right))
+        value = domain.apply(move, value)
+    count = len(derivation.moves)
+    end = domain.conclude(count, value)
+    if rng.random() < error_rate:
+        return [*judged, Judged(domain.wrong_conclusion(rng, count, value), WRONG, end)]
+    return [*judged, Judged(end, RIGHT, end)]
+
+
+def drill(problem: Problem, rng: np.random.Generator, error_rate: float) -> tuple[str, list[Judged]]:
+    """A start and a critique of lines that follow from it, by clauses that no problem states.
+
+    Practice at what a line owes to the lines before it alone: whether it goes on from their result, and
+    applies rightly what was read. Empty for a domain whose lines tell nothing without the problem.
+    """
+    derivation, modulus = decode_derivation(problem.derivation)
+    domain = domain_of(problem.domain, modulus)
+    value = derivation.start
+    judged: list[Judged] = []
+    for index, label in enumerate(LABELS[:DRILLED] if domain.reads else ()):
+        place = 2 * int(rng.integers(len(derivation.moves) // 2))
+        read, move = derivation.moves[place : place + 2]
+        line = domain.step(2 * index, Move(read.op, (label, *read.args[1:])), value)
+        right = domain.step(2 * index + 1, move, value)
+        judged.append(Judged(line, RIGHT, line))
+        if rng.random() < error_rate:
+            judged.append(Judged(domain.wrong_step(rng, 2 * index + 1, move, value)[0], WRONG, right))
+            right = domain.correction(right)
+        judged.append(Judged(right, RIGHT, right))
+        value = domain.apply(move, value)
+    return f"From {derivation.start}.\n", judged

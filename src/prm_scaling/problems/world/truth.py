@@ -1,11 +1,11 @@
 """The truth of every step of a chain over an embedded problem, also of chains that a model sampled.
 
-A solver holds a place (how many clauses are applied) and a value. A line is *on track* if it is the
-correct application of the next clause to that value, or the correct conclusion after the last one. A
-line that is not leaves the solver's true place where it was, so a later line may take the error back
-by doing that clause again, rightly; until then every line is off track. Skipped clauses, wrong
-operations, slips and chains that reach the right answer by a wrong way all fall out of that rule. In a
-program some errors cannot be taken back (see ``Domain.holds``): all that follows one is off track.
+A solver holds a place (how many moves are made) and a value. A line is *on track* if it makes the next
+move rightly at that value, or is the correct conclusion after the last one. A line that is not leaves
+the solver's true place where it was, so a later line may take the error back by making that move
+again, rightly; until then every line is off track. Skipped clauses, misread ones, wrong operations, slips
+and chains that reach the right answer by a wrong way all fall out of that rule. In a program some errors
+cannot be taken back (see ``Domain.holds``): all that follows one is off track.
 """
 
 import json
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.code import Code
-from prm_scaling.problems.world.domain import Clause, Derivation, Domain
+from prm_scaling.problems.world.domain import Derivation, Domain, Move
 from prm_scaling.problems.world.logic import Logic
 from prm_scaling.problems.world.math import Math
 
@@ -55,8 +55,8 @@ def decode_derivation(text: str) -> tuple[Derivation, int]:
         raise ValueError("this problem has no derivation: the truth of its steps is not known")
     raw = json.loads(text)
     start = tuple(raw["start"]) if isinstance(raw["start"], list) else raw["start"]
-    clauses = tuple(Clause(c["op"], c["verb"], tuple(c["args"])) for c in raw["clauses"])
-    return Derivation(start, clauses), raw["modulus"]
+    moves = tuple(Move(m["op"], tuple(m["args"])) for m in raw["moves"])
+    return Derivation(start, moves), raw["modulus"]
 
 
 def truth_of(problem: Problem, steps: list[str]) -> Truth:
@@ -68,10 +68,10 @@ def truth_of(problem: Problem, steps: list[str]) -> Truth:
     for index, line in enumerate(steps):
         right = False
         if all(on_track) or domain.holds(place, value, steps[:index]):
-            if place == len(derivation.clauses):
+            if place == len(derivation.moves):
                 right = line == domain.conclude(place, value)
-            elif domain.accepts(place, clause := derivation.clauses[place], value, line):
-                right, place, value = True, place + 1, domain.apply(clause, value)
+            elif domain.accepts(place, move := derivation.moves[place], value, line):
+                right, place, value = True, place + 1, domain.apply(move, value)
         on_track.append(right)
     return Truth(tuple(on_track), _first_error(on_track), tuple(domain.is_correction(line) for line in steps))
 
