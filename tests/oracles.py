@@ -78,13 +78,13 @@ def math_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
 COLOURS = "red|blue|green|white|black|pink|gold|gray|brown|violet"
 
 
-def logic_clauses(problem: Problem) -> tuple[str, list[tuple[bool, list[str], str]]]:
-    """The start and the rules: (whether the condition is negated, its colours, the resulting colour)."""
+def logic_clauses(problem: Problem) -> tuple[str, list[tuple[list[str], str]]]:
+    """The start and the rules: (the colours of the condition, the resulting colour)."""
     todo = []
     for clause in clauses_of(problem):
         result = re.search(rf"(?:turns|becomes|goes|shows) ({COLOURS})", clause)[1]
-        condition = re.search(rf"(?:If|if|When|when) (not )?({COLOURS})(?: or ({COLOURS}))?", clause)
-        todo.append((bool(condition[1]), [c for c in condition.groups()[1:] if c], result))
+        condition = re.search(rf"(?:If|if|When|when) ({COLOURS})(?: or ({COLOURS}))?", clause)
+        todo.append(([c for c in condition.groups() if c], result))
     return re.search(rf"^The [a-z]+ is ({COLOURS})\.$", problem.text, re.MULTILINE)[1], todo
 
 
@@ -97,10 +97,10 @@ def logic_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
         if place == len(todo):
             good = line == f"#### {value}"
         else:
-            negated, colours, result = todo[place]
-            fires = (value not in colours) if negated else (value in colours)
+            colours, result = todo[place]
+            fires = value in colours
             after = result if fires else value
-            condition = ("not " if negated else "") + " or ".join(colours)
+            condition = " or ".join(colours)
             read = f"{LABELS[place]}: {condition}, {result}"
             expected = f"now {value}: {'yes' if fires else 'no'} {after}" if applied else read
             good = line.removeprefix("wait, ") == expected
@@ -196,7 +196,7 @@ def logic_follows(start: str, lines: Sequence[str]) -> list[bool]:
         place, applied = divmod(sum(right), 2)
         if applied:
             seen, fires, after = re.fullmatch(rf"now ({COLOURS}): (yes|no) ({COLOURS})", line).groups()
-            meets = (value in condition.removeprefix("not ").split(" or ")) != condition.startswith("not ")
+            meets = value in condition.split(" or ")
             good = seen == value and meets == (fires == "yes") and after == (result if meets else value)
             value = after if good else value
         else:

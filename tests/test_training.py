@@ -397,7 +397,7 @@ def test_a_wrong_step_that_is_broken_off_ends_with_its_first_wrong_word(tokenize
         ("b: + 2", "a: + 2", "b"),
         ("#### 5", "5 + 2 = 7", "####"),
         ("#### 10", "#### 1", "#### 10"),
-        ("a: not blue, gold", "a: blue, gold", "a: not"),
+        ("a: blue or red, gold", "a: blue, gold", "a: blue or"),
         ("now red: yes gold", "now red: no red", "now red: yes"),
         ("    c = a * 3", "    c = b * 3", "    c = a"),
         ("    b = max(a, 3)", "    b = min(a, 3)", "    b = max"),

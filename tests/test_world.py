@@ -220,8 +220,8 @@ def test_corrections_taken_back_and_not():
     assert truth_of(SUM, again_wrong).first_error == 6
 
 
-RULES = problem_of("logic", "red", [("if", ("red", "blue")), ("not", ("blue", "gold"))])
-RULED = ["a: red, blue", "now red: yes blue", "b: not blue, gold", "now blue: no blue", "#### blue"]
+RULES = problem_of("logic", "red", [("if", ("red", "blue")), ("or", ("green", "pink", "gold"))])
+RULED = ["a: red, blue", "now red: yes blue", "b: green or pink, gold", "now blue: no blue", "#### blue"]
 
 
 @pytest.mark.parametrize(

@@ -104,12 +104,28 @@ class LadderModel(Strict):
         return self.layers * (attention + mlp + 2 * d) + d
 
 
+class DocumentRates(Strict):
+    """How the documents that LMs are trained on are written."""
+
+    critiques: Share
+    drills: Share
+    error_rate: Share
+    broken_off: Share
+    self_correction_rate: Share
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> "DocumentRates":
+        if self.critiques + self.drills > 1:
+            raise ValueError(f"critiques {self.critiques} and drills {self.drills} are more than all documents")
+        return self
+
+
 class Variant(Strict):
-    """A further policy: ``base`` trained on for ``steps`` with another rate of self-correction."""
+    """A further LM: ``base`` trained on for ``steps``, with ``documents`` in place of those of pre-training."""
 
     base: str
     steps: Count
-    self_correction_rate: Share
+    documents: DocumentRates
 
 
 class Pretraining(Strict):
@@ -118,11 +134,7 @@ class Pretraining(Strict):
     tokenizer_vocabulary: Count
     batch: Count
     learning_rate: Annotated[float, Field(gt=0)]
-    critiques: Share
-    drills: Share
-    error_rate: Share
-    broken_off: Share
-    self_correction_rate: Share
+    documents: DocumentRates
     checkpoints: list[Share]
 
 

@@ -83,11 +83,8 @@ def priority(model):
 
 def rates(corpus):
     """How the documents of a corpus are written: the ladder's, or a variant's."""
-    names = ("critiques", "drills", "error_rate", "broken_off", "self_correction_rate")
-    values = {k: PARAMS["models"]["pretraining"][k] for k in names}
-    if corpus in P.models.variants:
-        values["self_correction_rate"] = P.models.variants[corpus].self_correction_rate
-    return values
+    models = PARAMS["models"]
+    return models["variants"].get(corpus, models["pretraining"])["documents"]
 
 
 # Consensus (ASLAF) asks Monte Carlo and every judge.
