@@ -102,7 +102,7 @@ def logic_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
             after = result if fires else value
             condition = " or ".join(colours)
             read = f"{LABELS[place]}: {condition}, {result}"
-            expected = f"now {value}: {'yes' if fires else 'no'} {after}" if applied else read
+            expected = f"now {value}, {condition}: {'yes' if fires else 'no'} {after}" if applied else read
             good = line.removeprefix("wait, ") == expected
             value = after if good and applied else value
         right.append(good)
@@ -195,9 +195,15 @@ def logic_follows(start: str, lines: Sequence[str]) -> list[bool]:
     for line in (line.removeprefix("wait, ") for line in lines):
         place, applied = divmod(sum(right), 2)
         if applied:
-            seen, fires, after = re.fullmatch(rf"now ({COLOURS}): (yes|no) ({COLOURS})", line).groups()
+            form = rf"now ({COLOURS}), ([a-z ]+): (yes|no) ({COLOURS})"
+            seen, held, fires, after = re.fullmatch(form, line).groups()
             meets = value in condition.split(" or ")
-            good = seen == value and meets == (fires == "yes") and after == (result if meets else value)
+            good = (
+                seen == value
+                and held == condition
+                and meets == (fires == "yes")
+                and after == (result if meets else value)
+            )
             value = after if good else value
         else:
             label, condition, result = re.fullmatch(rf"([a-z]): ([a-z ]+), ({COLOURS})", line).groups()

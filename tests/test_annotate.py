@@ -357,7 +357,7 @@ def judged(chain: Chain, verdicts: list[str], tokenizer, separator: str) -> tupl
 def test_a_judge_reads_what_it_was_trained_on(domain, tokenizer):
     """Wrong behaviour: other tokens between a step and its verdict than in pre-training."""
     for seed, problem in enumerate(embedded(domain)[:10]):
-        text = documents.write_document(problem, seed, 1.0, 0.0, 0.4, 0.0, 0.0)
+        text = documents.write_document(problem, seed, 1.0, 0.0, 0.4, 0.0, 0.0, 0.0)
         (document,) = documents.tokenize([text], tokenizer)
         steps, verdicts = ([piece for piece, _ in text[1][i::3]] for i in (1, 2))
         tokens = ids(tokenizer, "\n".join(steps))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prm_scaling.chains.answers import extract_answer, last_boxed
 from prm_scaling.chains.record import Chain
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.decoding import StopTexts
+from prm_scaling.engines.stops import StopTexts
 from prm_scaling.problems.record import Question
 
 MATH, CODE = Question("q", "math", "?"), Question("q", "code", "Write f.\na: add 3\ndef f(x):\n")

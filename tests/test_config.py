@@ -10,7 +10,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prm_scaling.config import ConfigError, LadderModel, load_params, merged
+from prm_scaling.config import ConfigError, LanguageModel, load_params, merged
 
 BASE = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "default", "results": "results"}
 LADDER = list(BASE["models"]["ladder"])
@@ -107,7 +107,7 @@ BROKEN = MappingProxyType(
         "heads that do not fit": (f"models/ladder/{LADDER[0]}/width", 25, [LADDER[0], "width 25", "heads"]),
         "a base that is not there": (
             "models/variants",
-            {"reasoner": {"base": "7b", "steps": 1, "self_correction_rate": 0.1}},
+            {"reasoner": {**BASE["models"]["variants"]["reasoner"], "base": "7b"}},
             ["variants.reasoner.base", "`7b`", LADDER[0]],
         ),
         "a policy that is not there": ("search/policy", "7b", ["search.policy", "`7b`", "models", LADDER[0]]),
@@ -227,7 +227,7 @@ def test_the_size_of_a_model_is_that_of_the_model():
     for shape in [(1, 16, 2), (3, 48, 4)]:
         layers, width, heads = shape
         model = new_model(layers, width, heads, vocabulary=50, seed=0)
-        assert LadderModel(layers=layers, width=width, heads=heads, steps=1).size == non_embedding_parameters(model)
+        assert LanguageModel(layers=layers, width=width, heads=heads, steps=1).size == non_embedding_parameters(model)
 
 
 # --- overlays ---

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from prm_scaling.engines.decoding import StopTexts, draw, uniforms
+from prm_scaling.engines.decoding import draw, uniforms
 from prm_scaling.engines.interface import Extend, Sampling, Score
 from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
+from prm_scaling.engines.stops import StopTexts
 from prm_scaling.engines.transformers import TransformersPolicy, TransformersScorer, batches, padded
 from prm_scaling.seeds import seed_of
 

@@ -19,9 +19,10 @@ from prm_scaling.chains.record import Chain
 from prm_scaling.engines.interface import Score
 from prm_scaling.engines.transformers import TransformersScorer
 from prm_scaling.models import documents
-from prm_scaling.models.ladder import new_model, next_token_loss, train_language_model
+from prm_scaling.models.example import Example
+from prm_scaling.models.ladder import new_model, next_token_loss
 from prm_scaling.models.optimizer import MuonWithAdamW
-from prm_scaling.models.training import Batches, Diverged, Example, Settings, collate, fit
+from prm_scaling.models.training import Batches, Diverged, Settings, collate, fit
 from prm_scaling.prm.metrics import step_auc
 from prm_scaling.prm.model import example, new_prm, positions, step_loss
 from prm_scaling.problems.world.solutions import CHECK, RIGHT, WRONG, critique, drill
@@ -49,7 +50,7 @@ def counting() -> list[Example]:
 
 def train(work: Path, keep: dict | None = None, report=lambda *_: None, settings: Settings = SETTINGS):
     model = toy()
-    metrics = train_language_model(model, counting(), settings, work, keep or {}, report)
+    metrics = fit(model, counting(), next_token_loss, settings, work, keep or {}, report)
     return {k: v.clone() for k, v in model.state_dict().items()}, metrics
 
 
@@ -324,7 +325,7 @@ some_seed = st.integers(0, 2**32)
 
 
 def written(problem, seed: int, critiques: float, drills: float, broken_off: float = 0.0):
-    return documents.write_document(problem, seed, critiques, drills, 0.4, broken_off, 0.2)
+    return documents.write_document(problem, seed, critiques, drills, 0.4, broken_off, 0.2, 0.0)
 
 
 def judged_steps(pieces: list[tuple[str, bool]]) -> list[tuple[str, str]]:
@@ -398,7 +399,7 @@ def test_a_wrong_step_that_is_broken_off_ends_with_its_first_wrong_word(tokenize
         ("#### 5", "5 + 2 = 7", "####"),
         ("#### 10", "#### 1", "#### 10"),
         ("a: blue or red, gold", "a: blue, gold", "a: blue or"),
-        ("now red: yes gold", "now red: no red", "now red: yes"),
+        ("now red, blue: yes gold", "now red, blue: no red", "now red, blue: yes"),
         ("    c = a * 3", "    c = b * 3", "    c = a"),
         ("    b = max(a, 3)", "    b = min(a, 3)", "    b = max"),
         ("    b = a + 2", "    b = a + 2 if a % 2 == 0 else a", "    b = a + 2"),

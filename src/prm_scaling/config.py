@@ -71,8 +71,8 @@ class Problems(Strict):
     sets: dict[str, ProblemSet]
 
 
-class LadderModel(Strict):
-    """One size of the ladder: a shape to train from scratch, or a hub model's name."""
+class LanguageModel(Strict):
+    """A causal LM: a shape to train from scratch, or a hub model's name."""
 
     layers: Count | None = None
     width: Count | None = None
@@ -83,7 +83,7 @@ class LadderModel(Strict):
     parameters: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "LadderModel":
+    def _one_kind(self) -> "LanguageModel":
         shape = [self.layers, self.width, self.heads, self.steps]
         if self.hub and any(v is not None for v in shape):
             raise ValueError("give either `hub` or a shape (layers, width, heads, steps), not both")
@@ -112,6 +112,7 @@ class DocumentRates(Strict):
     error_rate: Share
     broken_off: Share
     self_correction_rate: Share
+    misconceptions: Share
 
     @model_validator(mode="after")
     def _shares_fit(self) -> "DocumentRates":
@@ -139,11 +140,11 @@ class Pretraining(Strict):
 
 
 class Models(Strict):
-    """The models phase."""
+    """The models phase: the sizes of the PRMs, variants of them, and other policies and judges."""
 
-    ladder: dict[str, LadderModel]
+    ladder: dict[str, LanguageModel]
     variants: dict[str, Variant]
-    others: dict[str, LadderModel] = {}
+    others: dict[str, LanguageModel] = {}
     pretraining: Pretraining
 
     @model_validator(mode="after")
@@ -155,13 +156,17 @@ class Models(Strict):
                     f"ladder: `{b}` ({m:,} non-embedding parameters) stands after `{a}` ({n:,}); "
                     "list the sizes from the smallest to the largest"
                 )
-        for name, other in self.others.items():
-            if not other.hub:
-                raise ValueError(f"others.{name}: only hub models stand here; put a shape into the ladder")
         for name, variant in self.variants.items():
-            if variant.base not in self.ladder:
-                raise ValueError(f"variants.{name}.base `{variant.base}` is not in the ladder {list(sizes)}")
+            if variant.base not in self.bases:
+                raise ValueError(
+                    f"variants.{name}.base `{variant.base}` is not in ladder or others: {list(self.bases)}"
+                )
         return self
+
+    @property
+    def bases(self) -> dict[str, LanguageModel]:
+        """All but the variants, by name."""
+        return {**self.ladder, **self.others}
 
 
 class EngineParams(Strict):

@@ -61,8 +61,12 @@ def model_files(folder):
 
 def is_hub(model):
     """Whether a model comes from the hub."""
-    known = {**P.models.ladder, **P.models.others}
-    return model in known and bool(known[model].hub)
+    return model in P.models.bases and bool(P.models.bases[model].hub)
+
+
+def described(model):
+    """The parameters of a model that is not a variant."""
+    return {**PARAMS["models"]["ladder"], **PARAMS["models"]["others"]}[model]
 
 
 def model_inputs(model):
@@ -77,14 +81,23 @@ def tokenizer_of_run():
 
 
 def priority(model):
-    """Large models first, so that the longest job does not start last."""
-    return list(P.models.ladder).index(model) if model in P.models.ladder else 0
+    """Policies first, as chains wait for them, then large models, so that the longest job does not start last."""
+    sizes = list(P.models.ladder)
+    if model in {P.chains.policy, P.search.policy}:
+        return len(sizes)
+    return sizes.index(model) if model in sizes else 0
 
 
 def rates(corpus):
     """How the documents of a corpus are written: the ladder's, or a variant's."""
     models = PARAMS["models"]
     return models["variants"].get(corpus, models["pretraining"])["documents"]
+
+
+def most_documents(corpus):
+    """As many documents as the longest training on a corpus can read."""
+    trained = [P.models.variants[corpus]] if corpus in P.models.variants else P.models.bases.values()
+    return P.models.pretraining.batch * max((m.steps or 0) for m in trained)
 
 
 # Consensus (ASLAF) asks Monte Carlo and every judge.

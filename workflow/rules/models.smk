@@ -1,5 +1,5 @@
-EMBEDDED = [name for name, m in P.models.ladder.items() if not m.hub]
-HUB = [name for name in {**P.models.ladder, **P.models.others} if is_hub(name)]
+EMBEDDED = [name for name in P.models.bases if not is_hub(name)]
+HUB = [name for name in P.models.bases if is_hub(name)]
 SHARES = P.models.pretraining.checkpoints
 
 
@@ -51,6 +51,7 @@ rule make_documents:
         "../envs/model.yaml"
     params:
         rates=lambda w: rates(w.corpus),
+        most=lambda w: most_documents(w.corpus),
         seed=P.seed,
     message:
         "Pre-training documents for {wildcards.corpus}"
@@ -80,9 +81,9 @@ rule pretrain:
     conda:
         "../envs/model.yaml"
     params:
-        shape=lambda w: PARAMS["models"]["ladder"][w.model],
+        shape=lambda w: described(w.model),
         pretraining={k: PARAMS["models"]["pretraining"][k] for k in ("batch", "learning_rate")},
-        keep=lambda w: [max(1, round(s * P.models.ladder[w.model].steps)) for s in SHARES],
+        keep=lambda w: [max(1, round(s * P.models.bases[w.model].steps)) for s in SHARES],
         work=lambda w: f"work/{P.scale}/models/{w.model}",
         seed=P.seed,
     message:
@@ -128,7 +129,7 @@ rule fetch_model:
     conda:
         "../envs/model.yaml"
     params:
-        model=lambda w: {**PARAMS["models"]["ladder"], **PARAMS["models"]["others"]}[w.model],
+        model=lambda w: described(w.model),
     message:
         "Fetching {wildcards.model}"
     script:

@@ -8,8 +8,8 @@ from prm_scaling.annotate.human import annotate
 from prm_scaling.annotate.record import Annotation
 from prm_scaling.chains.record import Chain
 from prm_scaling.chains.steps import Steps
-from prm_scaling.engines.load import source_of
-from prm_scaling.models.ladder import load_tokenizer
+from prm_scaling.models.source import source_of
+from prm_scaling.models.tokenizer import load_tokenizer
 from prm_scaling.problems.record import Problem
 from prm_scaling.storage import read_records, write_records
 

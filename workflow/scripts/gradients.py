@@ -12,8 +12,8 @@ import torch
 from prm_scaling.analysis.estimators import bootstrap
 from prm_scaling.analysis.gradients import permutation_test, similarities
 from prm_scaling.chains.record import Chain
-from prm_scaling.engines.load import source_of
 from prm_scaling.models.ladder import load_language_model
+from prm_scaling.models.source import source_of
 from prm_scaling.search.choose import aggregate
 from prm_scaling.search.record import Rewards
 from prm_scaling.seeds import stream

@@ -10,14 +10,9 @@ begin(snakemake.log[0], snakemake.threads)
 import torch
 
 from prm_scaling.models.documents import Document, example
-from prm_scaling.models.ladder import (
-    load_language_model,
-    load_tokenizer,
-    new_model,
-    non_embedding_parameters,
-    train_language_model,
-)
-from prm_scaling.models.training import Settings
+from prm_scaling.models.ladder import load_language_model, new_model, next_token_loss, non_embedding_parameters
+from prm_scaling.models.tokenizer import load_tokenizer
+from prm_scaling.models.training import Settings, fit
 from prm_scaling.seeds import seed_of
 from prm_scaling.storage import read_records, write_json
 
@@ -36,7 +31,7 @@ settings = Settings(shape["steps"], pretraining["batch"], pretraining["learning_
 kept = snakemake.output.kept if snakemake.params.keep else []
 keep = {step: Path(path).parent for step, path in zip(snakemake.params.keep, kept, strict=True)}
 work = Path(snakemake.params.work)
-metrics = train_language_model(model, examples, settings, work, keep, progress("steps"))
+metrics = fit(model, examples, next_token_loss, settings, work, keep, progress("steps"))
 model.save_pretrained(folder)
 tokenizer.save_pretrained(folder)
 size = non_embedding_parameters(model)

@@ -11,9 +11,9 @@ import torch
 
 from prm_scaling.chains.record import Chain
 from prm_scaling.engines.interface import Score
-from prm_scaling.engines.load import source_of
 from prm_scaling.engines.transformers import TransformersScorer
-from prm_scaling.models.ladder import load_tokenizer
+from prm_scaling.models.source import source_of
+from prm_scaling.models.tokenizer import load_tokenizer
 from prm_scaling.prm.model import load_prm, positions
 from prm_scaling.search.record import Rewards, ScoringCost
 from prm_scaling.storage import read_records, write_records

@@ -11,8 +11,9 @@ import torch
 
 from prm_scaling.annotate.select import Selected
 from prm_scaling.chains.record import Chain
-from prm_scaling.engines.load import source_of
-from prm_scaling.models.ladder import load_tokenizer, non_embedding_parameters
+from prm_scaling.models.ladder import non_embedding_parameters
+from prm_scaling.models.source import source_of
+from prm_scaling.models.tokenizer import load_tokenizer
 from prm_scaling.models.training import Settings, fit
 from prm_scaling.prm.model import example, new_prm, step_loss
 from prm_scaling.seeds import seed_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 from prm_scaling.chains.record import Chain
-from prm_scaling.engines.decoding import StopTexts
+from prm_scaling.engines.stops import StopTexts
 from prm_scaling.problems.record import Question
 
 

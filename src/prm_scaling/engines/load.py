@@ -6,14 +6,9 @@ from transformers import PreTrainedTokenizerBase
 
 from prm_scaling.engines.interface import Policy
 from prm_scaling.engines.transformers import TransformersPolicy
-from prm_scaling.job import read_json
-from prm_scaling.models.ladder import load_language_model, load_tokenizer
-
-
-def source_of(description: str | Path) -> tuple[str, str]:
-    """(folder or hub name, revision) of the model that ``model.json`` describes."""
-    described = read_json(description)
-    return (described["hub"], described["revision"]) if described["hub"] else (str(Path(description).parent), "")
+from prm_scaling.models.ladder import load_language_model
+from prm_scaling.models.source import source_of
+from prm_scaling.models.tokenizer import load_tokenizer
 
 
 def load_policy(description: str | Path, engine: dict) -> tuple[Policy, PreTrainedTokenizerBase]:

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from prm_scaling.engines.decoding import StopTexts, draw, uniforms
+from prm_scaling.engines.decoding import draw, uniforms
 from prm_scaling.engines.interface import Extend, Extension, Finish, Score, Scored
+from prm_scaling.engines.stops import StopTexts
 
 
 def padded(sequences: Sequence[Sequence[int]], pad: int, left: bool) -> tuple[torch.Tensor, torch.Tensor]:

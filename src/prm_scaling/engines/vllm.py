@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-from prm_scaling.engines.decoding import StopTexts
 from prm_scaling.engines.interface import Extend, Extension
+from prm_scaling.engines.stops import StopTexts
 
 
 class VllmPolicy:

@@ -9,8 +9,8 @@ from itertools import zip_longest
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from prm_scaling.models.example import Example
 from prm_scaling.models.tokenizer import PIECES
-from prm_scaling.models.training import Example
 from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.solutions import CHECK, RIGHT, Judged, critique, drill, solution
 from prm_scaling.seeds import stream
@@ -33,6 +33,7 @@ def write_document(
     error_rate: float,
     broken_off: float,
     self_correction_rate: float,
+    misconceptions: float,
 ) -> tuple[str, list[tuple[str, bool]]]:
     """(kind, pieces of text, each with whether it is learnt): a solution, a critique of one full of errors, a drill.
 
@@ -48,6 +49,7 @@ def write_document(
         error_rate: of the steps of critiques and drills.
         broken_off: share of their wrong steps that are shown only up to the word that is wrong.
         self_correction_rate: of the steps of solutions.
+        misconceptions: share of the topics on which the writer of solutions is mistaken.
     """
     rng = stream(seed, "document", problem.id)
     kind = rng.random()
@@ -57,7 +59,8 @@ def write_document(
             return "drill", _judged(start + CHECK, judged, rng, broken_off)
     if kind < drills + critiques:
         return "critique", _judged(problem.text + CHECK, critique(problem, rng, error_rate), rng, broken_off)
-    return "solution", [(problem.text, False), ("\n".join(solution(problem, rng, self_correction_rate)), True)]
+    lines = solution(problem, rng, self_correction_rate, misconceptions)
+    return "solution", [(problem.text, False), ("\n".join(lines), True)]
 
 
 def _judged(given: str, judged: list[Judged], rng: np.random.Generator, broken_off: float) -> list[tuple[str, bool]]:

@@ -1,22 +1,18 @@
 """The ladder's causal LMs: made from a shape, or loaded from the hub or a folder; the code is the same."""
 
-import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch.nn import functional
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
 )
 
-from prm_scaling.models.training import Example, Settings, fit
+from prm_scaling.models.tokenizer import load_tokenizer
 
 
 def new_model(layers: int, width: int, heads: int, vocabulary: int, seed: int) -> Qwen2ForCausalLM:
@@ -47,18 +43,6 @@ def next_token_loss(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> t
     return functional.cross_entropy(logits.float(), batch["targets"][learnt].long())
 
 
-def train_language_model(
-    model: PreTrainedModel,
-    examples: Sequence[Example],
-    settings: Settings,
-    work: Path,
-    keep: dict[int, Path],
-    report: Callable[[int, int, float], None],
-) -> list[dict[str, float]]:
-    """Next-token training; see :func:`prm_scaling.models.training.fit`."""
-    return fit(model, examples, next_token_loss, settings, work, keep, report)
-
-
 def load_language_model(
     source: str | Path, dtype: str, device: str, revision: str | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -70,18 +54,6 @@ def load_language_model(
     tokenizer = load_tokenizer(source, revision)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), revision=revision or "main")
     return model.to(device).eval(), tokenizer
-
-
-def load_tokenizer(source: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
-    """A tokenizer that reads special tokens' names in untrusted text as text.
-
-    A folder whose ``tokenizer_config.json`` names no architecture's own class is taken at its word: beside a
-    Qwen2 model AutoTokenizer would make a Qwen2 tokenizer of it, which cuts the same text otherwise.
-    """
-    named = Path(source) / "tokenizer_config.json"
-    plain = named.is_file() and json.loads(named.read_text()).get("tokenizer_class") == "TokenizersBackend"
-    kind = PreTrainedTokenizerFast if plain else AutoTokenizer
-    return kind.from_pretrained(source, revision=revision or "main", split_special_tokens=True)
 
 
 def non_embedding_parameters(model: PreTrainedModel) -> int:

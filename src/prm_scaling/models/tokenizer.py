@@ -1,9 +1,11 @@
-"""The ladder's tokenizer: byte-level BPE like Qwen2.5's, trained on the embedded world's own text."""
+"""Tokenizers: the ladder's, byte-level BPE like Qwen2.5's and trained on the embedded world's text; and others."""
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 END = "<|endoftext|>"
 PAD = "<|pad|>"
@@ -38,3 +40,20 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         split_special_tokens=True,
         clean_up_tokenization_spaces=False,
     )
+
+
+def load_tokenizer(source: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """A tokenizer that reads special tokens' names in untrusted text as text.
+
+    A folder whose ``tokenizer_config.json`` names no architecture's own class is taken at its word: beside a
+    Qwen2 model AutoTokenizer would make a Qwen2 tokenizer of it, which cuts the same text otherwise.
+    """
+    named = Path(source) / "tokenizer_config.json"
+    plain = named.is_file() and json.loads(named.read_text()).get("tokenizer_class") == "TokenizersBackend"
+    options = {"revision": revision or "main", "split_special_tokens": True}
+    if plain:
+        return PreTrainedTokenizerFast.from_pretrained(source, **options)
+    # Imported here: it brings all of torch, which jobs that only read tokens do without.
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(source, **options)

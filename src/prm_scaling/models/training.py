@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from prm_scaling.engines.transformers import padded
+from prm_scaling.models.example import Example
 from prm_scaling.models.optimizer import MuonWithAdamW
 from prm_scaling.seeds import stream
 
@@ -29,14 +30,6 @@ Loss = Callable[[PreTrainedModel, dict[str, torch.Tensor]], torch.Tensor]
 
 class Diverged(RuntimeError):
     """The training loss is not finite."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """Token ids and a target a token; ``nan`` where there is none."""
-
-    tokens: tuple[int, ...]
-    targets: tuple[float, ...]
 
 
 @dataclass(frozen=True)

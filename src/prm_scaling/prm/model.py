@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from prm_scaling.chains.record import Chain
-from prm_scaling.models.training import Example
+from prm_scaling.models.example import Example
 
 
 def new_prm(base: str | Path, seed: int) -> PreTrainedModel:

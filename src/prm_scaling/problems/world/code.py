@@ -96,6 +96,10 @@ class Code:
         """See :class:`Domain`; the result of an earlier line is returned."""
         return self.conclude(int(rng.integers(count)), value)
 
+    def topic(self, move: Move, value) -> tuple:
+        """See :class:`Domain`: how an operation with a number is written."""
+        return (move.op, *move.args)
+
     def accepts(self, index: int, move: Move, value, line: str) -> bool:
         """Whether ``line`` assigns the step's variable what ``move`` makes of the variable before it.
 

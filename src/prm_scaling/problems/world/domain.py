@@ -84,6 +84,10 @@ class Domain(Protocol):
         """A conclusion other than that after ``count`` moves that ended at ``value``."""
         ...
 
+    def topic(self, move: Move, value) -> tuple:
+        """What one has to know to make ``move`` at ``value``; empty if nothing."""
+        ...
+
     def accepts(self, index: int, move: Move, value, line: str) -> bool:
         """Whether ``line`` makes ``move``, the derivation's at ``index``, at ``value``."""
         ...

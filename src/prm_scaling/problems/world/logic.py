@@ -72,41 +72,50 @@ class Logic:
         >>> Logic().step(0, Move("read", ("a", "or", "red", "blue", "green")), "red")
         'a: red or blue, green'
         >>> Logic().step(1, Move("or", ("red", "blue", "green")), "red")
-        'now red: yes green'
+        'now red, red or blue: yes green'
         """
         if move.op == READ:
             label, op, *args = move.args
             return f"{label}: {self._condition(op, tuple(args))}, {args[-1]}"
-        return self._line(value, self._fires(move, value), self.apply(move, value))
+        return self._line(move, value, self._fires(move, value), self.apply(move, value))
 
-    @staticmethod
-    def _line(value: str, fires: bool, result: str) -> str:
-        # After a word the colour is the same token as in the rule, which makes comparing them learnable.
-        return f"now {value}: {'yes' if fires else 'no'} {result}"
+    def _line(self, rule: Move, value: str, fires: bool, result: str) -> str:
+        # The condition again, after the colour that it is held against: met or not is then told by one line alone.
+        return f"now {value}, {self._condition(rule.op, rule.args)}: {'yes' if fires else 'no'} {result}"
 
     def conclude(self, count: int, value: str) -> str:
         """See :class:`Domain`."""
         return f"#### {value}"
 
     def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value: str) -> tuple[str, str]:
-        """A colour of the rule is misread; or the verdict, the present or the resulting colour is wrong."""
+        """A colour of the rule, read or applied, is another; or the verdict, the present or the resulting colour is."""
         if move.op == READ:
             args, place = list(move.args), rng.integers(2, len(move.args))
             args[place] = _other(rng, args[place])
             return self.step(index, Move(READ, tuple(args)), value), value
-        fires, kind = self._fires(move, value), rng.integers(3)
+        fires, right = self._fires(move, value), self.apply(move, value)
+        kind = rng.integers(4)
         if kind == 0:
             result = value if fires else move.args[-1]
-            return self._line(value, not fires, result), result
+            return self._line(move, value, not fires, result), result
         if kind == 1:
-            seen = _other(rng, value)
-            return self.step(index, move, seen), self.apply(move, seen)
-        result = _other(rng, self.apply(move, value))
-        return self._line(value, fires, result), result
+            result = _other(rng, right)
+            return self._line(move, value, fires, result), result
+        if kind == 2:
+            value = _other(rng, value)
+        else:
+            args, place = list(move.args), rng.integers(len(move.args) - 1)
+            args[place] = _other(rng, args[place])
+            move = Move(move.op, tuple(args))
+        return self.step(index, move, value), self.apply(move, value)
 
     def wrong_conclusion(self, rng: np.random.Generator, count: int, value: str) -> str:
         """See :class:`Domain`."""
         return self.conclude(count, _other(rng, value))
+
+    def topic(self, move: Move, value: str) -> tuple:
+        """See :class:`Domain`: how a kind of rule goes with a colour."""
+        return (value, move.op) if move.op != READ else ()
 
     def accepts(self, index: int, move: Move, value: str, line: str) -> bool:
         """See :class:`Domain`."""

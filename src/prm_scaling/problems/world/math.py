@@ -106,6 +106,10 @@ class Math:
         """See :class:`Domain`."""
         return self.conclude(count, self._other(rng, value))
 
+    def topic(self, move: Move, value: int) -> tuple:
+        """See :class:`Domain`: a fact of arithmetic."""
+        return (value, move.op, move.args[-1]) if move.op != READ else ()
+
     def accepts(self, index: int, move: Move, value: int, line: str) -> bool:
         """See :class:`Domain`; the operands of a commutative operation may stand either way round."""
         line = re.sub(rf"^{WAIT}, ", "", line)

@@ -7,6 +7,7 @@ import numpy as np
 from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.domain import LABELS, Domain, Move
 from prm_scaling.problems.world.truth import decode_derivation, domain_of
+from prm_scaling.seeds import stream
 
 # What follows the problem when its solution is to be judged rather than written.
 CHECK = "Check:\n"
@@ -14,6 +15,8 @@ CHECK = "Check:\n"
 RIGHT, WRONG = " ok", " wrong"
 # Clauses of a drill.
 DRILLED = 5
+# How often a misconception shows where it could.
+MISLED = 0.7
 
 
 class Judged(NamedTuple):
@@ -24,15 +27,25 @@ class Judged(NamedTuple):
     right: str
 
 
-def solution(problem: Problem, rng: np.random.Generator, self_correction_rate: float) -> list[str]:
-    """A right solution, line by line; a share of its steps is first done wrong and then taken back.
+def solution(
+    problem: Problem, rng: np.random.Generator, self_correction_rate: float, misconceptions: float = 0.0
+) -> list[str]:
+    """A solution, line by line; a share of its steps is first done wrong and then taken back.
 
-    What is first done wrong is an error of the domain's kinds or, one time in four, a later line.
+    What is first done wrong is an error of the domain's kinds or, one time in four, a later line. Otherwise
+    the solution is right, unless its writer has misconceptions: of a share of the topics he believes
+    something wrong, always the same, acts on it most of the time and goes on from there.
     """
     derivation, modulus = decode_derivation(problem.derivation)
     domain = domain_of(problem.domain, modulus)
     value, lines = derivation.start, []
     for index, move in enumerate(derivation.moves):
+        topic = domain.topic(move, value)
+        belief = stream("misconception", problem.domain, modulus, *topic)
+        if topic and belief.random() < misconceptions and rng.random() < MISLED:
+            line, value = domain.wrong_step(belief, index, move, value)
+            lines.append(line)
+            continue
         line = domain.step(index, move, value)
         if rng.random() < self_correction_rate:
             lines.append(_wrong(rng, domain, derivation.moves, index, value))
@@ -53,12 +66,22 @@ def _wrong(rng: np.random.Generator, domain: Domain, moves: tuple[Move, ...], in
     return line
 
 
+def _early(rng: np.random.Generator, domain: Domain, moves: tuple[Move, ...], index: int, value) -> str:
+    """The conclusion or, as often, one of the next lines in place of the move at ``index``."""
+    later = index + 1 + int(rng.integers(2))
+    if later < len(moves) and rng.random() < 0.5:
+        line = domain.step(later, moves[later], value)
+        if not domain.accepts(index, moves[index], value, line):
+            return line
+    return domain.conclude(index, value)
+
+
 def critique(problem: Problem, rng: np.random.Generator, error_rate: float) -> list[Judged]:
     """A true critique of a solution in which a share of the steps is first done wrong and then taken back.
 
-    It may also end in a conclusion that is wrong or, one wrong step in ten, comes too early. The verdict
-    follows its step at once: a small model that had to read the whole chain first and then quote or count
-    its steps did not learn to judge within minutes.
+    It may also end there: in a wrong conclusion or, one wrong step in five, in a line that comes too early.
+    The verdict follows its step at once: a small model that had to read the whole chain first and then
+    quote or count its steps did not learn to judge within minutes.
     """
     derivation, modulus = decode_derivation(problem.derivation)
     domain = domain_of(problem.domain, modulus)
@@ -67,8 +90,8 @@ def critique(problem: Problem, rng: np.random.Generator, error_rate: float) -> l
     for index, move in enumerate(derivation.moves):
         right = domain.step(index, move, value)
         if rng.random() < error_rate:
-            if rng.random() < 0.1:
-                return [*judged, Judged(domain.conclude(index, value), WRONG, right)]
+            if rng.random() < 0.2:
+                return [*judged, Judged(_early(rng, domain, derivation.moves, index, value), WRONG, right)]
             judged.append(Judged(_wrong(rng, domain, derivation.moves, index, value), WRONG, right))
             right = domain.correction(right)
         judged.append(Judged(right, RIGHT, right))

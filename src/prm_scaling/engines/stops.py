@@ -1,0 +1,33 @@
+"""Stop texts, found on token ids."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+
+class StopTexts:
+    """Whether new tokens end with a token that completes a stop text.
+
+    Only a token whose own text holds the last character of a stop text, or a part of a character, can
+    complete it, so the tail is decoded for such tokens alone.
+    """
+
+    TAIL = 8
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+        self._tokenizer = tokenizer
+        self._candidates: dict[str, frozenset[int]] = {}
+
+    def complete(self, tokens: Sequence[int], stops: tuple[str, ...]) -> bool:
+        """Whether the last of ``tokens`` completes one of ``stops``."""
+        return any(self._completes(tokens, stop) for stop in stops)
+
+    def _completes(self, tokens: Sequence[int], stop: str) -> bool:
+        if stop not in self._candidates:
+            ids = range(len(self._tokenizer))
+            texts = ((i, self._tokenizer.decode([i])) for i in ids)
+            self._candidates[stop] = frozenset(i for i, text in texts if stop[-1] in text or "\ufffd" in text)
+        if tokens[-1] not in self._candidates[stop]:
+            return False
+        tail = list(tokens[-self.TAIL :])
+        return self._tokenizer.decode(tail).count(stop) > self._tokenizer.decode(tail[:-1]).count(stop)
