@@ -46,14 +46,18 @@ def describe(steps: int) -> dict:
     }
 
 
-keep = {}
+keep, same = {}, []
 kept = snakemake.output.kept if snakemake.params.shares else []
 for share, path in zip(snakemake.params.shares, kept, strict=True):
-    step = max(1, round(share * settings.steps))
-    keep[step] = Path(path).parent
-    write_json(Path(path).parent / "prm.json", describe(step))
+    step, place = max(1, round(share * settings.steps)), Path(path).parent
+    # In a short training two shares may fall on one step.
+    same += [(keep.setdefault(step, place), place)]
+    write_json(place / "prm.json", describe(step))
 work = Path(snakemake.params.work)
 metrics = fit(prm, examples, step_loss, settings, work, keep, progress("steps"))
+for source_folder, place in same:
+    for name in ("config.json", "model.safetensors") if source_folder != place else ():
+        shutil.copy(source_folder / name, place)
 prm.save_pretrained(folder)
 write_json(folder / "metrics.json", [{"step": m["step"], "loss": m["loss"]} for m in metrics])
 write_json(snakemake.output.description, describe(settings.steps))
