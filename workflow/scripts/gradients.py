@@ -33,6 +33,8 @@ def groups(chains_path, scores_path, pool):
         if chain.finished and chain.id in scores and int(chain.id.rsplit("/", 1)[1]) < p.n:
             by_problem.setdefault(chain.problem, []).append(chain)
     problems = list(by_problem)
+    if not problems:
+        raise ValueError(f"{chains_path}: no chain is finished, so there is none to compare; train the policy for longer")
     drawn = stream(options["seed"], "gradients", pool).permutation(len(problems))[: p.pairs]
     selected, plain = [], []
     for i in drawn:
