@@ -105,6 +105,7 @@ BROKEN = MappingProxyType(
         ),
         "half a shape": (f"models/ladder/{LADDER[0]}/layers", ..., [f"models.ladder.{LADDER[0]}", "needs layers"]),
         "heads that do not fit": (f"models/ladder/{LADDER[0]}/width", 25, [LADDER[0], "width 25", "heads"]),
+        "a test set to train on": ("chains/sets/math", ["math_seen"], ["chains.sets.math", "math_seen", "test sets"]),
         "a base that is not there": (
             "models/variants",
             {"reasoner": {**BASE["models"]["variants"]["reasoner"], "base": "7b"}},

@@ -336,6 +336,9 @@ class Params(Strict):
             _known(f"train.sets.{name}.chains", training.chains, list(self.chains.sets), "chains.sets")
         for name, sets in self.chains.sets.items():
             _known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
+            tested = [n for n in sets if self.problems.sets[n].split == "test"]
+            if tested:
+                raise ValueError(f"chains.sets.{name}: {tested} are test sets; PRMs are not trained on what tests them")
         for name, problem_set in self.problems.sets.items():
             if problem_set.source == "world":
                 _known(

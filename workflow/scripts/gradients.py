@@ -34,7 +34,7 @@ def groups(chains_path, scores_path, pool):
             by_problem.setdefault(chain.problem, []).append(chain)
     problems = list(by_problem)
     if not problems:
-        raise ValueError(f"{chains_path}: no chain is finished, so there is none to compare; train the policy for longer")
+        raise ValueError(f"{chains_path}: no chain is finished, so none can be compared; train the policy for longer")
     drawn = stream(options["seed"], "gradients", pool).permutation(len(problems))[: p.pairs]
     selected, plain = [], []
     for i in drawn:
