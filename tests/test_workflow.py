@@ -299,7 +299,7 @@ def names_in(value: object) -> set[str]:
     return {value} if isinstance(value, str) else set()
 
 
-WORDS = sorted(names_in(PARAMS) | {"vllm", "min", "bfloat16", "cuda"})
+WORDS = sorted(names_in(PARAMS) | {"vllm", "last", "bfloat16", "cuda"})
 
 
 def others(value: object) -> Iterator[object]:
