@@ -12,6 +12,7 @@ from prm_scaling.plots.frames import order, prepared, require
 from prm_scaling.plots.names import label, title
 from prm_scaling.plots.style import CYCLE, Look, styled
 
+DOMAINS = ("math", "code", "logic")
 REMARK = 36  # points from a panel to the end of the column of texts
 
 
@@ -41,7 +42,7 @@ def draw(
     rows = prepared(table, figure, ["domain", group], [value, "low", "high"])
     if rows.empty:
         return panels.blank()
-    domains, groups = order(rows["domain"]), order(rows[group], first)
+    domains, groups = order(rows["domain"], DOMAINS), order(rows[group], first)
     height = 0.75 + 0.27 * len(groups)
     fig, axes = panels.grid(len(domains), height=height)
     for ax, domain in zip(axes, domains, strict=True):

@@ -84,12 +84,20 @@ class Code:
 
     def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value) -> tuple[str, object]:
         """A wrong constant, a wrong operation, or a wrong operand (where there is another)."""
-        n, kind = move.args[0], rng.integers(3)
-        if kind == 0 or (kind == 2 and index == 0):
+        kind = int(rng.integers(3))
+        if kind == 2 and index:
+            return self._line(index, move.op, move.args[0], source=int(rng.integers(index))), value
+        return self._error(rng, kind % 2, index, move, value)
+
+    def misconception(self, rng: np.random.Generator, index: int, move: Move, value) -> tuple[str, object]:
+        """See :class:`Domain`: another constant or operation."""
+        return self._error(rng, int(rng.integers(2)), index, move, value)
+
+    def _error(self, rng: np.random.Generator, kind: int, index: int, move: Move, value) -> tuple[str, object]:
+        n = move.args[0]
+        if kind == 0:
             other = [m for m in range(2, 6) if m != n][rng.integers(3)]
             return self._line(index, move.op, other), value
-        if kind == 2:
-            return self._line(index, move.op, n, source=int(rng.integers(index))), value
         return self._line(index, SWAPS[move.op], n), value
 
     def wrong_conclusion(self, rng: np.random.Generator, count: int, value) -> str:

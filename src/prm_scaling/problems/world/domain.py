@@ -80,12 +80,16 @@ class Domain(Protocol):
         """A planted error in place of ``move``: its line and the value that a solver then holds."""
         ...
 
+    def misconception(self, rng: np.random.Generator, index: int, move: Move, value) -> tuple[str, Any]:
+        """What one writes, and then holds, who is mistaken about the topic of ``move`` at ``value``."""
+        ...
+
     def wrong_conclusion(self, rng: np.random.Generator, count: int, value) -> str:
         """A conclusion other than that after ``count`` moves that ended at ``value``."""
         ...
 
     def topic(self, move: Move, value) -> tuple:
-        """What one has to know to make ``move`` at ``value``; empty if nothing."""
+        """What one has to know to make ``move`` at ``value``, which one can be mistaken about; empty if nothing."""
         ...
 
     def accepts(self, index: int, move: Move, value, line: str) -> bool:

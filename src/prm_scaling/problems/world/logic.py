@@ -89,25 +89,33 @@ class Logic:
 
     def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value: str) -> tuple[str, str]:
         """A colour of the rule, read or applied, is another; or the verdict, the present or the resulting colour is."""
+        args = list(move.args)
         if move.op == READ:
-            args, place = list(move.args), rng.integers(2, len(move.args))
+            place = rng.integers(2, len(args))
             args[place] = _other(rng, args[place])
             return self.step(index, Move(READ, tuple(args)), value), value
-        fires, right = self._fires(move, value), self.apply(move, value)
         kind = rng.integers(4)
-        if kind == 0:
-            result = value if fires else move.args[-1]
-            return self._line(move, value, not fires, result), result
-        if kind == 1:
-            result = _other(rng, right)
-            return self._line(move, value, fires, result), result
+        if kind < 2:
+            return self._error(rng, int(kind), move, value)
         if kind == 2:
             value = _other(rng, value)
         else:
-            args, place = list(move.args), rng.integers(len(move.args) - 1)
+            place = rng.integers(len(args) - 1)
             args[place] = _other(rng, args[place])
             move = Move(move.op, tuple(args))
         return self.step(index, move, value), self.apply(move, value)
+
+    def misconception(self, rng: np.random.Generator, index: int, move: Move, value: str) -> tuple[str, str]:
+        """See :class:`Domain`: the verdict or the resulting colour is another."""
+        return self._error(rng, int(rng.integers(2)), move, value)
+
+    def _error(self, rng: np.random.Generator, kind: int, move: Move, value: str) -> tuple[str, str]:
+        fires, right = self._fires(move, value), self.apply(move, value)
+        if kind == 0:
+            result = value if fires else move.args[-1]
+            return self._line(move, value, not fires, result), result
+        result = _other(rng, right)
+        return self._line(move, value, fires, result), result
 
     def wrong_conclusion(self, rng: np.random.Generator, count: int, value: str) -> str:
         """See :class:`Domain`."""

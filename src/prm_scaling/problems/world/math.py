@@ -81,9 +81,17 @@ class Math:
         return f"#### {value}"
 
     def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value: int) -> tuple[str, int]:
-        """Another operation or number, read or applied; applied, also another left operand or a slip in arithmetic."""
+        """Another operation or number, read or applied; applied, also a slip in arithmetic or another left operand."""
+        # The left operand twice as often: whether a line goes on from the result before it is learnt last.
+        kind = int(rng.integers(2)) if move.op == READ else min(int(rng.integers(5)), 3)
+        return self._error(rng, kind, index, move, value)
+
+    def misconception(self, rng: np.random.Generator, index: int, move: Move, value: int) -> tuple[str, int]:
+        """See :class:`Domain`: another operation, number or result."""
+        return self._error(rng, int(rng.integers(3)), index, move, value)
+
+    def _error(self, rng: np.random.Generator, kind: int, index: int, move: Move, value: int) -> tuple[str, int]:
         *label, op, n = move.args if move.op == READ else (move.op, *move.args)
-        kind = rng.integers(2 if label else 4)
         if kind == 0:
             op = "+-*".replace(op, "")[rng.integers(2)]
         elif kind == 1:

@@ -43,7 +43,7 @@ def solution(
         topic = domain.topic(move, value)
         belief = stream("misconception", problem.domain, modulus, *topic)
         if topic and belief.random() < misconceptions and rng.random() < MISLED:
-            line, value = domain.wrong_step(belief, index, move, value)
+            line, value = domain.misconception(belief, index, move, value)
             lines.append(line)
             continue
         line = domain.step(index, move, value)
