@@ -498,6 +498,43 @@ def test_wrong_steps_and_wrong_conclusions_are_wrong():
             assert all(ON_TRACK[domain](problem, [*lines, world.conclude(len(lines), value)]))
 
 
+# What a line takes over from the lines before it: the result so far; the colour and the condition; the variable.
+TAKEN_OVER = {"math": r"(\d+) ", "code": r" *\w = .*?\b([a-z])\b(?!\()", "logic": r"(now \w+, .*): "}
+
+
+def test_misconceptions_are_wrong_about_facts_and_not_about_what_stands_on_the_page():
+    """Wrong behaviour: who is mistaken about arithmetic forgets the result that he has just written."""
+    rng = np.random.default_rng(0)
+    for domain in DOMAINS:
+        for problem in PROBLEMS[domain]:
+            derivation, modulus = decode_derivation(problem.derivation)
+            world, value = domain_of(domain, modulus), derivation.start
+            for index, move in enumerate(derivation.moves):
+                right = world.step(index, move, value)
+                for _ in range(10 if world.topic(move, value) else 0):
+                    line, _ = world.misconception(rng, index, move, value)
+                    assert not world.accepts(index, move, value, line), (move, line)
+                    given, stays = (re.match(TAKEN_OVER[domain], text) for text in (line, right))
+                    assert given and stays and given[1] == stays[1], (right, line)
+                value = world.apply(move, value)
+
+
+def test_a_misconception_is_the_same_in_all_problems():
+    """Wrong behaviour: errors by chance alone, which a majority vote mends."""
+    believed: dict[tuple, set[str]] = {}
+    for problem in PROBLEMS["math"]:
+        derivation, modulus = decode_derivation(problem.derivation)
+        world = domain_of("math", modulus)
+        for seed in range(5):
+            value, lines = derivation.start, solution(problem, np.random.default_rng(seed), 0.0, misconceptions=1.0)
+            for index, (move, line) in enumerate(zip(derivation.moves, lines, strict=False)):
+                if line != world.step(index, move, value):
+                    believed.setdefault(world.topic(move, value), set()).add(line)
+                    break
+                value = world.apply(move, value)
+    assert believed and {len(lines) for lines in believed.values()} == {1}
+
+
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_problem_is_one_labelled_clause_a_line_after_its_start(domain):
     """Wrong behaviour: numbers of clauses in digits, which a step's digits could be copied from."""
