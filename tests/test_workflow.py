@@ -119,6 +119,12 @@ def test_a_phase_is_a_file_and_a_target_of_one_name(rules):
     assert {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} == {"common", *PHASES}
 
 
+def test_what_the_readme_names_of_the_results_is_made(graphs):
+    readme = (ROOT / "README.md").read_text()
+    named = {path.rstrip(".") for path in re.findall(r"results/[\w/.-]+\.\w+", readme)}
+    assert named and named <= set(made(graphs["default"]))
+
+
 def test_every_rule_has_log_environment_and_message(rules):
     for name, rule in rules.items():
         if not rule["target"]:

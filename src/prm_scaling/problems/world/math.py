@@ -82,9 +82,7 @@ class Math:
 
     def wrong_step(self, rng: np.random.Generator, index: int, move: Move, value: int) -> tuple[str, int]:
         """Another operation or number, read or applied; applied, also a slip in arithmetic or another left operand."""
-        # The left operand twice as often: whether a line goes on from the result before it is learnt last.
-        kind = int(rng.integers(2)) if move.op == READ else min(int(rng.integers(5)), 3)
-        return self._error(rng, kind, index, move, value)
+        return self._error(rng, int(rng.integers(2 if move.op == READ else 4)), index, move, value)
 
     def misconception(self, rng: np.random.Generator, index: int, move: Move, value: int) -> tuple[str, int]:
         """See :class:`Domain`: another operation, number or result."""
