@@ -49,6 +49,16 @@ def name_y(axes: Sequence[Axes], text: str) -> None:
             ax.set_ylabel(text)
 
 
+def one_y(axes: Sequence[Axes]) -> None:
+    """One range of y for all of them, so that they can be compared: what each shows fits in it."""
+    limits = [ax.get_ylim() for ax in axes]
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    # A panel of one point has next to no range of its own: its marker would be cut at the edge.
+    margin = 0.05 * (high - low)
+    for ax in axes:
+        ax.set_ylim(low - margin, high + margin)
+
+
 def leftmost(ax: Axes) -> bool:
     """Whether the panel is the first of its line."""
     return _place(ax).is_first_col()

@@ -40,11 +40,13 @@ def draw(table: pd.DataFrame) -> Figure:
             ax.set_ylabel(name)
         if metric == "auc":
             ax.axhline(CHANCE, color=GREY, linewidth=1, linestyle=(0, (2, 2)), label="chance (AUC)")
-        for shift, prm in zip(panels.shifts(len(names), sizes, 0.045), names, strict=True):
-            rows = tables[metric]
-            part = rows[(rows["domain"] == domain) & (rows["prm"] == prm)]
-            if len(part):
-                panels.series(ax, part, "parameters", columns[0], styles[prm], label(prm), columns[1:], shift)
+        here = tables[metric][tables[metric]["domain"] == domain]
+        inside = [n for n in names if n in set(here["prm"])]
+        for shift, prm in zip(panels.shifts(len(inside), sizes, 0.045), inside, strict=True):
+            part = here[here["prm"] == prm]
+            panels.series(ax, part, "parameters", columns[0], styles[prm], label(prm), columns[1:], shift)
+    for line in (axes[: len(domains)], axes[len(domains) :]):
+        panels.one_y(line)
     fig.supxlabel("parameters of the PRM")
     panels.legend(fig, axes)
     return fig
