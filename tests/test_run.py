@@ -57,36 +57,37 @@ def toy(tmp_path) -> Path:
         ("workflow/rules/second.smk", SECOND),
         ("params.yaml", "scale: default\nresults: results\n"),
         ("requirements.txt", "torch==0\n"),
-        ("venv/requirements.sha256", hashlib.sha256(b"torch==0\n").hexdigest()),
+        ("../venv/requirements.sha256", hashlib.sha256(b"torch==0\n").hexdigest()),
     ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     shutil.copy2(ROOT / "run", folder / "run")
     ignored = shutil.ignore_patterns("__pycache__", "times.json")
     shutil.copytree(ROOT / "workflow" / "progress", folder / "workflow" / "progress", ignore=ignored)
-    (folder / "venv" / "bin").mkdir()
+    programs = tmp_path / "venv" / "bin"
+    programs.mkdir()
     for name in ("python", "snakemake"):
-        program = folder / "venv" / "bin" / name
+        program = programs / name
         program.write_text(f'#!/bin/sh\nexec "{BINARIES / name}" "$@"\n')
         program.chmod(0o755)
     return folder
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def started(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
     """A `./run` in ``folder`` that is under way."""
     return subprocess.Popen(
         [sys.executable, "run", *arguments],
         cwd=folder,
-        env=os.environ | {"RUN_VENV": str(folder / "venv")},
+        env=os.environ | {"RUN_VENV": str(folder.parent / "venv")} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, str]:
+def run(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     """Exit status and words of a `./run`."""
-    process = started(folder, *arguments)
+    process = started(folder, *arguments, **variables)
     words, _ = process.communicate(timeout=60)
     return process.returncode, words
 
@@ -108,6 +109,29 @@ def alive(process: int) -> bool:
         return False
     state = Path(f"/proc/{process}/stat")  # only on Linux; elsewhere nothing is known of zombies
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+# --- the environment --------------------------------------------------------------------------------------------
+
+
+def test_an_environment_whose_path_has_a_space_is_refused(toy):
+    status, words = run(toy, "setup", RUN_VENV=str(toy / "venv"))
+    assert status == 1 and str(toy / "venv") in words and "RUN_VENV" in words
+    assert not (toy / "venv").exists()
+
+
+def test_the_environment_of_a_folder_with_a_space_lies_elsewhere(toy, tmp_path):
+    """Wrong behaviour: every job fails with `/bin/bash: a: No such file or directory`."""
+    cache = tmp_path / "cache"
+    script = "import runpy, sys; print(runpy.run_path(sys.argv[1])['VENV'])"
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(toy / "run")],
+        env=os.environ | {"RUN_VENV": "", "XDG_CACHE_HOME": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(told.stdout.strip()).parent == cache / "prm-scaling"
 
 
 # --- scales -----------------------------------------------------------------------------------------------------
