@@ -229,6 +229,7 @@ rule world:
         "../envs/analysis.yaml"
     params:
         n=16,
+        prms={p: f"{P.main_sets()[d]}-{P.train.size}" for p in P.pools() if (d := domain_of(p)) in P.main_sets()},
         intervals=INTERVALS,
     message:
         "Calibration of the world"

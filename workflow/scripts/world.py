@@ -1,4 +1,4 @@
-"""evaluate: is the world calibrated: sampled, majority and pass accuracy by domain and policy."""
+"""evaluate: is the world calibrated: sampled, majority, best-of-n and pass accuracy by domain and policy."""
 
 import pandas as pd
 
@@ -23,6 +23,8 @@ for path in snakemake.input.graded:
         f"majority@{n}": own[(own.method == "majority") & (own.n == n)],
         f"pass@{n}": own[(own.method == "pass") & (own.n == n)],
     }
+    if (prm := snakemake.params.prms.get(pool)) is not None:
+        measures[f"best-of-{n} by {prm}"] = own[(own.method == "best_of_n") & (own.prm == prm) & (own.n == n)]
     for measure, chosen in measures.items():
         interval = bootstrap(matrix(chosen), options["resamples"], options["confidence"], options["seed"])
         rows.append((pool, measure, chosen.problem.nunique(), interval.value, interval.low, interval.high))

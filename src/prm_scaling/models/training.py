@@ -76,13 +76,17 @@ class Batches(Dataset):
 
 
 def collate(batches: list[list[Example]]) -> dict[str, torch.Tensor]:
-    """``input_ids``, ``attention_mask`` (batch, longest) and ``targets``, nan where there is none."""
+    """``input_ids`` and ``targets`` (batch, longest), nan where there is none.
+
+    No attention mask: the padding is on the right, where no token of a causal model looks and no target is, and
+    attention without a mask is faster.
+    """
     (batch,) = batches
-    ids, mask = padded([e.tokens for e in batch], 0, left=False)
+    ids, _ = padded([e.tokens for e in batch], 0, left=False)
     targets = torch.full(ids.shape, math.nan)
     for row, example in enumerate(batch):
         targets[row, : len(example.targets)] = torch.tensor(example.targets)
-    return {"input_ids": ids, "attention_mask": mask, "targets": targets}
+    return {"input_ids": ids, "targets": targets}
 
 
 class _Fit(Trainer):

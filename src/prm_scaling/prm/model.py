@@ -65,6 +65,6 @@ def example(chain: Chain, labels: tuple[float, ...]) -> Example:
 
 def step_loss(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """L = -(1/N) sum_t [y_t log p_t + (1 - y_t) log(1 - p_t)] over all steps of the batch (paper A)."""
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[..., 0]
+    logits = model(input_ids=batch["input_ids"]).logits[..., 0]
     labelled = ~batch["targets"].isnan()
     return functional.binary_cross_entropy_with_logits(logits[labelled].float(), batch["targets"][labelled])
