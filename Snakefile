@@ -8,10 +8,13 @@ min_version("9.0")
 configfile: "params.yaml"
 
 
+# Its own check of the parameters comes first: it names the field, the value and the way out.
+include: "workflow/rules/common.smk"
+
+
 validate(config, "workflow/schemas/params.schema.json")
 
 
-include: "workflow/rules/common.smk"
 include: "workflow/rules/problems.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/chains.smk"

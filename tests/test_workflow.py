@@ -164,6 +164,29 @@ def test_a_job_depends_on_what_its_script_imports_or_names(graphs):
     assert f"{package}/search/mcts.py" not in inputs["train_prm"]
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("\nseed: 0", "\nsede: 0", "sede: unknown key; remove it or correct its name"),
+        (
+            "beam: {width: 4}",
+            "beam: {width: four}",
+            "search.beam.width: Input should be a valid integer (value: 'four')",
+        ),
+        ("budgets: [4, 8, 16]", "budgets: [2, 8]", "raise the budget or narrow the beam"),
+    ],
+)
+def test_snakemake_names_the_wrong_parameter_and_the_way_out(tmp_path, right, wrong, said):
+    """Wrong behaviour: a page of JSON schema in place of the field and its value."""
+    copy = copy_to(tmp_path)
+    text = (copy / "params.yaml").read_text()
+    assert right in text
+    (copy / "params.yaml").write_text(text.replace(right, wrong))
+    done = call(copy, "snakemake", "-n")
+    assert done.returncode != 0
+    assert said in done.stderr and "Failed validating" not in done.stderr
+
+
 def test_the_schema_is_that_of_the_package(checkout):
     done = call(checkout, sys.executable, "tools/schema.py", "--check")
     assert done.returncode == 0, done.stdout
