@@ -184,7 +184,8 @@ def test_snakemake_names_the_wrong_parameter_and_the_way_out(tmp_path, right, wr
     (copy / "params.yaml").write_text(text.replace(right, wrong))
     done = call(copy, "snakemake", "-n")
     assert done.returncode != 0
-    assert said in done.stderr and "Failed validating" not in done.stderr
+    told = done.stdout + done.stderr
+    assert said in told and "Failed validating" not in told
 
 
 def test_the_schema_is_that_of_the_package(checkout):
