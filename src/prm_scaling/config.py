@@ -381,12 +381,11 @@ class Params(Strict):
         """The pools of Table 1's generators."""
         return [f"{generator}-{self.evaluate.table1.domain}" for generator in self.search.generators]
 
-    def pools_of(self, prm: str) -> list[str]:
-        """The pools that a PRM scores: its own domain's, and Table 1's for the PRMs that stand there."""
-        training_set = prm.rsplit("-s", 1)[0].split("-", 1)[0]
+    def pools_of(self, training_set: str, size: str) -> list[str]:
+        """The pools that such PRMs score: their own domain's, and Table 1's for the PRMs that stand there."""
         own = [f"{self.search.policy}-{self.domain_of_training(training_set)}"]
         table1 = self.evaluate.table1
-        if any(prm in self.prms_of(name) for name in (table1.math_prm, table1.code_prm)):
+        if training_set in (table1.math_prm, table1.code_prm) and size == self.train.size:
             own += self.table1_pools()
         return list(dict.fromkeys(own))
 

@@ -129,6 +129,11 @@ def training_inputs(w):
     }
 
 
+def of_seeds(pattern):
+    """A pattern of files, one for each seed of a PRM."""
+    return expand(pattern, seed=P.train.seeds, allow_missing=True)
+
+
 def checkpoint_folders(prm):
     """Where the kept checkpoints of a PRM are."""
     return [f"{R}/train/{prm}/step{i}" for i in range(len(P.train.emergence))]

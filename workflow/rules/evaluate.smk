@@ -94,7 +94,7 @@ rule verifier:
         "../envs/analysis.yaml"
     params:
         validation={P.domain_of_chains(c): c for c in VALIDATION},
-        pools={prm: P.pools_of(prm)[0] for prm in P.prms()},
+        pools={prm: f"{P.search.policy}-{P.domain_of_training(prm.split('-')[0])}" for prm in P.prms()},
         intervals=INTERVALS,
     message:
         "Step-level metrics of the PRMs"

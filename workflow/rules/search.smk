@@ -43,28 +43,29 @@ rule sample_pool:
         "../scripts/sample_pool.py"
 
 
+# The PRMs of all seeds in one job: loading the libraries takes longer than rating with a small PRM.
 rule score_pool:
     input:
         code("score_pool"),
         tokenizer=tokenizer_of_run(),
-        files=lambda w: model_files(f"{R}/train/{w.prm}"),
-        prms=lambda w: [f"{R}/train/{w.prm}/prm.json"],
-        pools=lambda w: [f"{R}/search/pools/{pool}.parquet" for pool in P.pools_of(w.prm)]
-        + validation_chains(P.domain_of_training(w.prm.split("-")[0])),
+        files=lambda w: [f for prm in P.prms_of(w.training, w.size) for f in model_files(f"{R}/train/{prm}")],
+        prms=lambda w: [f"{R}/train/{prm}/prm.json" for prm in P.prms_of(w.training, w.size)],
+        pools=lambda w: [f"{R}/search/pools/{pool}.parquet" for pool in P.pools_of(w.training, w.size)]
+        + validation_chains(P.domain_of_training(w.training)),
     output:
-        rewards=f"{R}/search/scores/{{prm}}.parquet",
-        costs=f"{R}/search/costs/scores-{{prm}}.parquet",
+        rewards=of_seeds(f"{R}/search/scores/{{training}}-{{size}}-s{{seed}}.parquet"),
+        costs=of_seeds(f"{R}/search/costs/scores-{{training}}-{{size}}-s{{seed}}.parquet"),
     log:
-        f"logs/{P.scale}/search/scores-{{prm}}.log",
+        f"logs/{P.scale}/search/scores-{{training}}-{{size}}.log",
     benchmark:
-        f"logs/{P.scale}/benchmarks/scores-{{prm}}.tsv"
+        f"logs/{P.scale}/benchmarks/scores-{{training}}-{{size}}.tsv"
     conda:
         "../envs/model.yaml"
     params:
         samples=P.search.pool,
         engine=PARAMS["engine"],
     message:
-        "Rewards of {wildcards.prm}"
+        "Rewards of {wildcards.training}-{wildcards.size}"
     script:
         "../scripts/score_pool.py"
 
@@ -73,22 +74,21 @@ use rule score_pool as score_checkpoints with:
     input:
         code("score_pool"),
         tokenizer=tokenizer_of_run(),
-        files=lambda w: [f"{folder}/model.safetensors" for folder in checkpoint_folders(w.prm)],
-        prms=lambda w: [f"{folder}/prm.json" for folder in checkpoint_folders(w.prm)],
-        pools=lambda w: [f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet"]
-        + validation_chains(GUIDED_DOMAIN),
+        files=[f"{folder}/model.safetensors" for prm in KEPT for folder in checkpoint_folders(prm)],
+        prms=[f"{folder}/prm.json" for prm in KEPT for folder in checkpoint_folders(prm)],
+        pools=[f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet"] + validation_chains(GUIDED_DOMAIN),
     output:
-        rewards=f"{R}/search/emergence/{{prm}}.parquet",
-        costs=f"{R}/search/costs/emergence-{{prm}}.parquet",
+        rewards=expand(f"{R}/search/emergence/{{prm}}.parquet", prm=KEPT),
+        costs=expand(f"{R}/search/costs/emergence-{{prm}}.parquet", prm=KEPT),
     log:
-        f"logs/{P.scale}/search/emergence-{{prm}}.log",
+        f"logs/{P.scale}/search/emergence.log",
     benchmark:
-        f"logs/{P.scale}/benchmarks/emergence-{{prm}}.tsv"
+        f"logs/{P.scale}/benchmarks/emergence.tsv"
     params:
         samples=P.evaluate.emergence_samples,
         engine=PARAMS["engine"],
     message:
-        "Rewards of the checkpoints of {wildcards.prm}"
+        "Rewards of the PRMs' checkpoints"
 
 
 rule search_tree:

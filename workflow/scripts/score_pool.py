@@ -24,20 +24,23 @@ tokenizer = load_tokenizer(*source_of(snakemake.input.tokenizer))
 pools = {Path(path).stem: read_records(path, Chain) for path in snakemake.input.pools}
 # Samples are numbered from 0 in a chain's id.
 pools = {k: [c for c in v if int(c.id.rsplit("/", 1)[1]) < snakemake.params.samples] for k, v in pools.items()}
-rewards, costs = [], []
-report = progress("PRMs and pools")
-for path in snakemake.input.prms:
-    prm = load_prm(Path(path).parent, tokenizer, engine["dtype"], engine["device"])
-    scorer = TransformersScorer(prm, engine["rows"])
-    described = read_json(path)
-    for pool, chains in pools.items():
-        began = time.perf_counter()
-        scored = scorer.score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
-        seconds = time.perf_counter() - began
-        rewards += [Rewards(described["step"], pool, c.id, s.rewards) for c, s in zip(chains, scored, strict=True)]
-        computed, reused = sum(s.computed for s in scored), sum(s.reused for s in scored)
-        flops = 2.0 * described["parameters"] * computed
-        costs.append(ScoringCost(described["step"], pool, len(chains), computed, reused, flops, seconds))
-        report(len(costs), len(pools) * len(snakemake.input.prms))
-write_records(snakemake.output.rewards, rewards, Rewards)
-write_records(snakemake.output.costs, costs, ScoringCost)
+report, done = progress("PRMs and pools"), 0
+# One file for each PRM; the checkpoints of a PRM share one.
+each = len(snakemake.input.prms) // len(snakemake.output.rewards)
+for place, (rewards_path, costs_path) in enumerate(zip(snakemake.output.rewards, snakemake.output.costs, strict=True)):
+    rewards, costs = [], []
+    for path in snakemake.input.prms[place * each : (place + 1) * each]:
+        prm = load_prm(Path(path).parent, tokenizer, engine["dtype"], engine["device"])
+        scorer = TransformersScorer(prm, engine["rows"])
+        described = read_json(path)
+        for pool, chains in pools.items():
+            began = time.perf_counter()
+            scored = scorer.score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
+            seconds = time.perf_counter() - began
+            rewards += [Rewards(described["step"], pool, c.id, s.rewards) for c, s in zip(chains, scored, strict=True)]
+            computed, reused = sum(s.computed for s in scored), sum(s.reused for s in scored)
+            flops = 2.0 * described["parameters"] * computed
+            costs.append(ScoringCost(described["step"], pool, len(chains), computed, reused, flops, seconds))
+            report(done := done + 1, len(pools) * len(snakemake.input.prms))
+    write_records(rewards_path, rewards, Rewards)
+    write_records(costs_path, costs, ScoringCost)
