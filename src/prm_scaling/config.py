@@ -241,6 +241,13 @@ class Mcts(Strict):
     children: Count
 
 
+class Front(Strict):
+    """Policies of the ladder whose accuracy is held against compute (Wu et al.), and the samples that each makes."""
+
+    policies: list[str] = Field(min_length=1)
+    samples: Count
+
+
 class Search(Strict):
     """The search phase."""
 
@@ -250,6 +257,7 @@ class Search(Strict):
     step_tokens: Count
     max_steps: Count
     pool: Count
+    front: Front
     table_samples: Count
     budgets: list[Count] = Field(min_length=1)
     strategies: list[str] = Field(min_length=1)
@@ -322,6 +330,7 @@ class Params(Strict):
             "chains.policy": [self.chains.policy],
             "search.policy": [self.search.policy],
             "search.generators": self.search.generators,
+            "search.front.policies": self.search.front.policies,
             "annotate.completer.model": [self.annotate.completer.model],
             "annotate.judges": list(self.annotate.judges.values()),
         }
@@ -375,7 +384,19 @@ class Params(Strict):
     def pools(self) -> list[str]:
         """The pools of samples, ``<policy>-<domain>``."""
         domains = dict.fromkeys(self.problems.sets[n].domain for n in self.test_sets())
-        return list(dict.fromkeys([f"{self.search.policy}-{d}" for d in domains] + self.table1_pools()))
+        own = [f"{self.search.policy}-{d}" for d in domains]
+        return list(dict.fromkeys(own + self.table1_pools() + self.front_pools()))
+
+    def front_pools(self) -> list[str]:
+        """The pools of the policies that are held against compute, in the domain of the main training set."""
+        domain = self.domain_of_training(self.train.ladder_set)
+        return [f"{policy}-{domain}" for policy in self.search.front.policies]
+
+    def samples_of(self, pool: str) -> int:
+        """How many samples of each problem a pool has: fewer where it only serves the comparison of policies."""
+        policy, search = pool.rsplit("-", 1)[0], self.search
+        only_front = pool in self.front_pools() and policy != search.policy and pool not in self.table1_pools()
+        return search.front.samples if only_front else search.pool
 
     def table1_pools(self) -> list[str]:
         """The pools of Table 1's generators."""
@@ -384,6 +405,8 @@ class Params(Strict):
     def pools_of(self, training_set: str, size: str) -> list[str]:
         """The pools that such PRMs score: their own domain's, and Table 1's for the PRMs that stand there."""
         own = [f"{self.search.policy}-{self.domain_of_training(training_set)}"]
+        if training_set == self.train.ladder_set and size == self.train.size:
+            own += self.front_pools()
         table1 = self.evaluate.table1
         if training_set in (table1.math_prm, table1.code_prm) and size == self.train.size:
             own += self.table1_pools()

@@ -11,7 +11,10 @@ wildcard_constraints:
 rule evaluate:
     input:
         expand(f"{E_}/figure{{n}}.csv", n=range(1, 7)),
-        expand(f"{E_}/{{name}}.csv", name=["table1", "table2", "verifier", "noise", "patterns", "world", "claims"]),
+        expand(
+            f"{E_}/{{name}}.csv",
+            name=["table1", "table2", "pareto", "verifier", "noise", "patterns", "world", "claims"],
+        ),
 
 
 rule grade_pool:
@@ -137,6 +140,30 @@ rule figure_tables:
         "Tables behind the figures"
     script:
         "../scripts/figure_tables.py"
+
+
+rule pareto:
+    input:
+        code("pareto"),
+        accuracy=rules.accuracy.output[0],
+        models=[f"{R}/models/{policy}/model.json" for policy in P.search.front.policies],
+        pool_costs=[f"{R}/search/costs/pool-{pool}.parquet" for pool in P.front_pools()],
+        scoring_costs=expand(f"{R}/search/costs/scores-{{prm}}.parquet", prm=GUIDES),
+    output:
+        f"{E_}/pareto.csv",
+    log:
+        f"logs/{P.scale}/evaluate/pareto.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        policies=P.search.front.policies,
+        pools=P.front_pools(),
+        prm=MAIN_PRM,
+        intervals=INTERVALS,
+    message:
+        "Accuracy over FLOPs, and its Pareto front"
+    script:
+        "../scripts/pareto.py"
 
 
 rule label_noise:

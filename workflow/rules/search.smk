@@ -33,7 +33,8 @@ rule sample_pool:
     conda:
         "../envs/model.yaml"
     params:
-        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "pool")},
+        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps")},
+        samples=lambda w: P.samples_of(w.pool),
         engine=PARAMS["engine"],
         separator=P.chains.separator,
         seed=P.seed,

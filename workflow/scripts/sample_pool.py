@@ -30,7 +30,7 @@ results = []
 report = progress("questions")
 for start in range(0, len(asked), 64):
     results += scheduler.run(
-        asked[start : start + 64], lambda: STRATEGIES["sampling"](spec["pool"], spec, spec["max_steps"])
+        asked[start : start + 64], lambda: STRATEGIES["sampling"](snakemake.params.samples, spec, spec["max_steps"])
     )
     report(len(results), len(asked))
 chains = [
@@ -39,7 +39,8 @@ chains = [
     for path in paths
 ]
 costs = [
-    Cost("sampling", spec["pool"], q.id, **ledger.values()) for (q, _), (_, ledger) in zip(asked, results, strict=True)
+    Cost("sampling", snakemake.params.samples, q.id, **ledger.values())
+    for (q, _), (_, ledger) in zip(asked, results, strict=True)
 ]
 write_records(snakemake.output.chains, chains, Chain)
 write_records(snakemake.output.costs, costs, Cost)

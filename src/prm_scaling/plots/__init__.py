@@ -19,6 +19,7 @@ from prm_scaling.plots import (
     figure5,
     figure6,
     noise,
+    pareto,
     patterns,
     verifier,
 )
@@ -33,6 +34,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "figure4": figure4.draw,
     "figure5": figure5.draw,
     "figure6": figure6.draw,
+    "pareto": pareto.draw,
     "noise": noise.draw,
     "patterns": patterns.draw,
     "verifier": verifier.draw,
