@@ -259,7 +259,7 @@ def test_a_strategy_cannot_reach_the_reference(name):
     """Wrong behaviour: ground truth in a search. A strategy is given numbers, and is sent paths."""
     assert list(inspect.signature(STRATEGIES[name]).parameters) == ["budget", "params", "max_steps"]
     assert {f.name for f in dataclasses.fields(Question)} == {"id", "domain", "text", "public_inputs"}
-    assert {f.name for f in dataclasses.fields(Path)} == {"name", "tokens", "ends", "rewards", "finished", "whole"}
+    assert {f.name for f in dataclasses.fields(Path)} == {*("name", "tokens", "ends", "rewards", "finished", "whole"), *("spent", "answer", "visits")}
     search = STRATEGIES[name](2, params(), 3)
     request = next(search)
     assert isinstance(request, Step | Solve | Rate)
