@@ -54,6 +54,10 @@ class Path:
         return replace(self, rewards=rewards)
 
 
+# Where a search starts: nothing is written yet.
+ROOT = Path()
+
+
 @dataclass(frozen=True)
 class Step:
     """Ask for one more step of each path; a path may be asked for several times.
