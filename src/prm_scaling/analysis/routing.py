@@ -14,8 +14,8 @@ from prm_scaling.search.router import Choice, Signs, Thresholds
 
 # Of the scores seen on validation problems, those that are tried as a threshold.
 QUANTILES = np.linspace(0.0, 1.0, 11)
-# More than all samples cannot agree: with this threshold the router never stops early.
-NEVER = 1.01
+# More than all samples cannot agree: a threshold above every agreement.
+ABOVE = 1.01
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def _grid(signs: Sequence[Signs]) -> Iterator[Thresholds]:
     agreements = sorted({s.agreement for s in signs})
     finite = [s.score for s in signs if np.isfinite(s.score)]
     scores = [float(q) for q in np.unique(np.quantile(finite, QUANTILES))] if finite else [0.0]
-    # A tree is searched below an agreement: with 0 never, with the greatest, raised by a little, always.
-    for stop, score, tree in product([*agreements, NEVER], scores, sorted({0.0, *agreements, 1.0})):
+    # From never stopping to stopping wherever the score allows; from never searching a tree to always.
+    for stop, score, tree in product([*agreements, ABOVE], scores, [0.0, *agreements, ABOVE]):
         yield Thresholds(agreement=stop, score=score, tree=tree)
 
 
