@@ -141,3 +141,10 @@ def test_a_new_strategy_is_one_function_and_one_line(monkeypatch):
         [(Question("q", "math", ""), tokens_of("Q "))], lambda: STRATEGIES["mine"](4, given, 9)
     )
     assert len(paths) == 3
+
+
+def test_thresholds_from_validation_take_their_place():
+    sections = search(router=BASE["router"] | {"thresholds": None}).sections("router")
+    assert parameters(sections).router.thresholds is None
+    given = {"agreement": 0.75, "score": 0.3, "tree": 0.5}
+    assert parameters(sections, given).router.thresholds.model_dump() == given

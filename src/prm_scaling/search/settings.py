@@ -128,6 +128,12 @@ else:
     Search = search_model()
 
 
-def parameters(sections: dict[str, dict[str, Any]]) -> Any:
-    """What :meth:`SearchBase.sections` gave, as the ``params`` of a strategy."""
+def parameters(sections: dict[str, dict[str, Any]], thresholds: dict[str, float] | None = None) -> Any:
+    """What :meth:`SearchBase.sections` gave, as the ``params`` of a strategy.
+
+    Args:
+        thresholds: those that were chosen for the router, where its section leaves that to validation.
+    """
+    if thresholds:
+        sections = sections | {"router": sections["router"] | {"thresholds": thresholds}}
     return SimpleNamespace(**{k: STRATEGIES[k].parameters.model_validate(v) for k, v in sections.items()})
