@@ -38,7 +38,7 @@ scheduler = Scheduler(
     classifier(tokenizer, sandbox.Limits(*snakemake.params.sandbox)),
 )
 # The router's thresholds, chosen on validation problems for each budget.
-tuned = read_json(snakemake.input.thresholds) if "thresholds" in snakemake.input.keys() else {}
+tuned = read_json(snakemake.input.thresholds) if snakemake.input.get("thresholds") else {}
 candidates, costs = [], []
 
 
