@@ -37,13 +37,21 @@ scheduler = Scheduler(
     snakemake.params.seed,
     classifier(tokenizer, sandbox.Limits(*snakemake.params.sandbox)),
 )
-settings = parameters(snakemake.params.sections)
+# The router's thresholds, chosen on validation problems for each budget.
+tuned = read_json(snakemake.input.thresholds) if snakemake.input.get("thresholds") else {}
 candidates, costs = [], []
+
+
+def search(budget):
+    """Starts a search."""
+    return strategy(budget, parameters(snakemake.params.sections, tuned.get(str(budget))), spec["max_steps"])
+
+
 # A question or two first, so that no budget's time holds what is done once.
-scheduler.run(asked[:2], lambda: strategy(spec["budgets"][0], settings, spec["max_steps"]))
+scheduler.run(asked[:2], lambda: search(spec["budgets"][0]))
 for budget in spec["budgets"]:
     report = progress(f"budget {budget}, questions")
-    results = scheduler.run(asked, lambda n=budget: strategy(n, settings, spec["max_steps"]), report)
+    results = scheduler.run(asked, lambda n=budget: search(n), report)
     for (question, _), (paths, ledger) in zip(asked, results, strict=True):
         costs.append(Cost(name, budget, question.id, **ledger.values()))
         for path in paths:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,13 @@ import pandas as pd
 from prm_scaling.analysis.accuracy import matrix
 from prm_scaling.analysis.estimators import bootstrap
 from prm_scaling.analysis.figures import Intervals
-from prm_scaling.search.router import Choice, Signs, Thresholds
+from prm_scaling.analysis.trees import Graded, correctness
+from prm_scaling.search.router import Choice, Router, Signs, Thresholds, signs
 
 # Of the scores seen on validation problems, those that are tried as a threshold.
 QUANTILES = np.linspace(0.0, 1.0, 11)
-# More than all samples cannot agree: with this threshold the router never stops early.
-NEVER = 1.01
+# More than all samples cannot agree: a threshold above every agreement.
+ABOVE = 1.01
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,27 @@ class Trial:
     signs: Signs
     right: Mapping[Choice, float]
     tokens: Mapping[Choice, float]
+
+
+def trial(
+    samples: Sequence[Graded], sample_tokens: Sequence[int], tree: Sequence[Graded], tree_tokens: int, spec: Router
+) -> Trial:
+    """What is known of a validation problem on which all three choices were tried.
+
+    Args:
+        samples: as many as the budget, the router's first ones first.
+        sample_tokens: how long each is.
+        tree: the candidates of the tree search with the rest of the budget.
+        tree_tokens: what that search generated.
+        spec: how the router decides and answers.
+    """
+    first = samples[: spec.probe]
+    spent = sum(sample_tokens[: spec.probe])
+    found = {"stop": first, "best_of_n": samples, "tree": [*first, *tree]}
+    right = {choice: correctness(graded, spec.answer, spec.aggregation) for choice, graded in found.items()}
+    seen = signs([answer for _, _, answer in first], [c.rewards for c, _, _ in first], spec.aggregation)
+    tokens = {"stop": spent, "best_of_n": sum(sample_tokens), "tree": spent + tree_tokens}
+    return Trial(seen, cast(Mapping[Choice, float], right), cast(Mapping[Choice, float], tokens))
 
 
 @dataclass(frozen=True)
@@ -68,8 +91,8 @@ def _grid(signs: Sequence[Signs]) -> Iterator[Thresholds]:
     agreements = sorted({s.agreement for s in signs})
     finite = [s.score for s in signs if np.isfinite(s.score)]
     scores = [float(q) for q in np.unique(np.quantile(finite, QUANTILES))] if finite else [0.0]
-    # A tree is searched below an agreement: with 0 never, with the greatest, raised by a little, always.
-    for stop, score, tree in product([*agreements, NEVER], scores, sorted({0.0, *agreements, 1.0})):
+    # From never stopping to stopping wherever the score allows; from never searching a tree to always.
+    for stop, score, tree in product([*agreements, ABOVE], scores, [0.0, *agreements, ABOVE]):
         yield Thresholds(agreement=stop, score=score, tree=tree)
 
 

@@ -11,6 +11,7 @@ from prm_scaling.plots.names import label, plain, title
 from prm_scaling.plots.style import looks, styled
 
 PAPER = ("mcts", "beam", "best_of_n", "majority")  # the strategies that paper A compares
+OTHERS = ("rebase", "dvts", "snell_beam", "greedy_step", "router", "weighted", "greedy")
 REFERENCE = "best_of_n"  # stands in both columns
 
 
@@ -30,7 +31,7 @@ def draw(table: pd.DataFrame, figure: str, cost: str, name: str, scales: Sequenc
     if rows.empty:
         return panels.blank()
     above_zero(rows, figure, cost)
-    datasets, names = order(rows["dataset"]), order(rows["strategy"], PAPER)
+    datasets, names = order(rows["dataset"]), order(rows["strategy"], (*PAPER, *OTHERS))
     groups = {"the paper's strategies": [n for n in names if n in PAPER], "others": [n for n in names if n not in PAPER]}
     groups = {group: members for group, members in groups.items() if members}
     styles = looks(names)

@@ -15,7 +15,7 @@ from prm_scaling.search.path import ROOT, Classify, Path, Rate, Searching, Solve
 from prm_scaling.search.rebase import rebase
 from prm_scaling.search.snell_beam import snell_beam
 from prm_scaling.search.strategy import Parameters
-from prm_scaling.strict import Count, Share, Strict
+from prm_scaling.strict import Count, Strict
 
 TREES = {"beam": beam, "snell_beam": snell_beam, "dvts": dvts, "rebase": rebase, "mcts": mcts}
 
@@ -28,12 +28,12 @@ class Thresholds(Strict):
     Attributes:
         agreement: it stops where at least this share of the first samples agrees (above 1: never) ...
         score: ... and the best of them is scored at least so.
-        tree: it searches a tree where less than this share agrees, and samples on elsewhere.
+        tree: it searches a tree where less than this share agrees (above 1: always), and samples on elsewhere.
     """
 
     agreement: Annotated[float, Field(ge=0)]
     score: float
-    tree: Share
+    tree: Annotated[float, Field(ge=0)]
 
 
 class Router(Parameters):
