@@ -11,7 +11,7 @@ from prm_scaling.engines.decoding import draw, uniforms
 from prm_scaling.engines.interface import Extend, Sampling, Score
 from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
 from prm_scaling.engines.stops import StopTexts
-from prm_scaling.engines.transformers import TransformersPolicy, TransformersScorer, batches, padded
+from prm_scaling.engines.transformers import TransformersPolicy, TransformersScorer
 from prm_scaling.seeds import seed_of
 
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=12)
@@ -310,27 +310,6 @@ def test_weights_that_diverged_raise(prm_model, prompts):
     finally:
         with torch.no_grad():
             prm_model.score.weight.copy_(saved)
-
-
-@given(
-    st.lists(st.integers(1, 50), max_size=30),
-    st.integers(1, 8),
-    st.integers(1, 120),
-)
-def test_batches_hold_everything_once_within_their_limits(lengths, most_rows, most_tokens):
-    made = list(batches(lengths, most_rows, most_tokens))
-    assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
-    for batch in made:
-        longest = max(lengths[i] for i in batch)
-        # One sequence alone may be longer than the limit; it is not dropped.
-        assert len(batch) <= most_rows and (len(batch) == 1 or len(batch) * longest <= most_tokens)
-
-
-def test_padding_is_masked_on_the_side_asked():
-    ids_left, mask_left = padded([(1, 2, 3), (4,)], pad=9, left=True)
-    assert ids_left.tolist() == [[1, 2, 3], [9, 9, 4]] and mask_left.tolist() == [[1, 1, 1], [0, 0, 1]]
-    ids_right, mask_right = padded([(1, 2, 3), (4,)], pad=9, left=False)
-    assert ids_right.tolist() == [[1, 2, 3], [4, 9, 9]] and mask_right.tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
 # --- the scripted engine ---
