@@ -94,7 +94,8 @@ class Reader:
     def __init__(self, model: PreTrainedModel, store: Store, tokens: int):
         """``tokens`` bounds one batch, padding included; it is halved when memory runs out."""
         self._model, self._store, self._tokens = model.base_model, store, tokens
-        self._cache, self._device = StoredCache(store), model.device
+        # A model looks these up among its parameters each time.
+        self._cache, self._device, self._dtype = StoredCache(store), model.device, model.dtype
         self.halvings = 0
 
     def compute(self, nodes: Iterable[Node], take: Callable[[torch.Tensor, list[Row]], None]) -> None:
@@ -171,9 +172,8 @@ class Reader:
         mask = None
         if seen is not None:
             # Added to the attention scores; finite, so that a row of padding does not make NaN.
-            mask = torch.zeros(seen.shape, dtype=self._model.dtype, device=self._device)
-            mask.masked_fill_(~seen.to(self._device), torch.finfo(self._model.dtype).min)
-            mask = mask.unsqueeze(1)
+            least = torch.finfo(self._dtype).min
+            mask = torch.where(seen.to(self._device), 0.0, least).to(self._dtype).unsqueeze(1)
         return self._model(
             input_ids=ids.to(self._device),
             attention_mask=mask,

@@ -154,19 +154,21 @@ class Seats(Cache):
                 self.ready[gap] = self.ready[mover]
         del self.ready[left:]
 
-    def point(self, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def point(self, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Makes the next forward pass one of the first ``count`` seats' newest tokens.
 
         Returns:
-            (count, 1) tokens, (count, 1) their positions, (count, 1, longest) what each attends to.
+            (count, 1) tokens, (count, 1) their positions, (count, 1, longest) what each attends to, ``None`` for all.
         """
         newest = self.tokens[np.arange(count), self.drawn[:count] - 1]
         self._ends = torch.from_numpy(self.length[:count].copy()).to(self._device)
         self._rows = torch.arange(count, device=self._device)
         self._longest = int(self.length[:count].max()) + 1
         self._widen(self._longest)
-        seen = torch.arange(self._longest, device=self._device) <= self._ends.unsqueeze(1)
-        return torch.from_numpy(newest).unsqueeze(1), self._ends.unsqueeze(1), seen.unsqueeze(1)
+        seen = None
+        if self.length[:count].min() + 1 < self._longest:
+            seen = (torch.arange(self._longest, device=self._device) <= self._ends.unsqueeze(1)).unsqueeze(1)
+        return torch.from_numpy(newest).unsqueeze(1), self._ends.unsqueeze(1), seen
 
     def update(self, key_states, value_states, layer_idx, *args, **kwargs):
         """Writes the newest keys and values (count, heads, 1, dim); those of all tokens of these seats."""

@@ -21,8 +21,8 @@ from prm_scaling.engines.seats import Ready, Seats
 from prm_scaling.engines.stops import StopTexts
 from prm_scaling.engines.store import Store
 
-# Tokens that are read at once, padding included.
-TOKENS = 16384
+# Tokens that are read at once, padding included: enough to fill a pass, few enough for a processor's cache.
+TOKENS = 4096
 
 
 def context_of(model: PreTrainedModel) -> int:
