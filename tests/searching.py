@@ -6,17 +6,37 @@ from prm_scaling.engines.interface import Extension, Scored
 from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
 from prm_scaling.problems.record import Question
 from prm_scaling.search.scheduler import Limits, Scheduler
+from prm_scaling.search.settings import parameters
 from prm_scaling.seeds import stream
 
 LIMITS = Limits(temperature=1.0, step_tokens=20, max_steps=9, separator="\n")
 SIZES = (1000, 10)
 
 
-def params(width: int = 2, exploration: float = 1.0, root_children: int = 2, children: int = 2) -> SimpleNamespace:
-    return SimpleNamespace(
-        beam=SimpleNamespace(width=width),
-        mcts=SimpleNamespace(exploration=exploration, root_children=root_children, children=children),
-    )
+def params(
+    width: int = 2, exploration: float = 1.0, root_children: int = 2, children: int = 2, **sections: dict
+) -> SimpleNamespace:
+    """Parameters of every strategy; ``sections`` change some, as ``rebase={"rounding": "released"}``."""
+    plain = {
+        "beam": {"width": width},
+        "snell_beam": {"continuations": width, "lookahead": 0},
+        "dvts": {"continuations": width},
+        "rebase": {"temperature": 0.1, "rounding": "paper"},
+        "mcts": {
+            **{"exploration": exploration, "root_children": root_children, "children": children, "simulations": None},
+            **{"leaf": "prm", "rollouts": 1, "mixing": 0.5, "aggregation": "min", "backup": "mean"},
+        },
+        "router": {
+            **{"probe": 2, "tree": "rebase", "aggregation": "min", "tokens": None},
+            "thresholds": {"agreement": 1.0, "score": 0.5, "tree": 0.9},
+        },
+    }
+    return parameters({name: section | sections.get(name, {}) for name, section in plain.items()})
+
+
+def last_lines(asked) -> list[str | None]:
+    """The answer of a scripted path is its last line, if the policy ended it."""
+    return [text_of(p.tokens).split("\n")[-1] or None if p.whole else None for _, p in asked]
 
 
 def line_ends(tokens: tuple[int, ...]) -> tuple[int, ...]:
@@ -29,7 +49,7 @@ class Run:
 
     def __init__(self, strategy, budget, tree, rewards, questions=("Q ",), limits=LIMITS, seed=0, **options):
         self.policy, self.scorer = ScriptedPolicy(tree), ScriptedScorer(rewards)
-        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed)
+        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed, last_lines)
         asked = [(Question(text, "math", text), tokens_of(text)) for text in questions]
         self.results = scheduler.run(asked, lambda: strategy(budget, params(**options), limits.max_steps))
         self.paths, self.ledger = self.results[0]
@@ -67,6 +87,8 @@ MCTS_REWARDS = {"Q a\n": 0.9, "Q b\n": 0.1, "Q a\nc": 0.9, "Q a\nd": 0.1, "Q b\n
 class RandomEngine:
     """Steps and rewards that are a function of the seed alone: some steps end, some are cut."""
 
+    unscored = 0.0  # the share of steps that the PRM cannot score
+
     def extend(self, requests):
         made = []
         for request in requests:
@@ -79,7 +101,8 @@ class RandomEngine:
         return made
 
     def score(self, requests):
-        return [
-            Scored(tuple(float(stream("reward", r.tokens[: p + 1]).random()) for p in r.positions), len(r.tokens), 0)
-            for r in requests
-        ]
+        return [Scored(tuple(self._reward(r.tokens[: p + 1]) for p in r.positions), len(r.tokens), 0) for r in requests]
+
+    def _reward(self, tokens) -> float:
+        rng = stream("reward", tokens)
+        return float("nan") if rng.random() < self.unscored else float(rng.random())

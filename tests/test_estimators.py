@@ -1,6 +1,7 @@
 """Estimates over subsets of a pool, and their intervals."""
 
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prm_scaling.analysis import estimators
-from prm_scaling.analysis.estimators import best_of, bootstrap, pass_at, vote
+from prm_scaling.analysis.estimators import Estimate, best_of, bootstrap, majority, mean_error, pass_at, weighted_vote
 from prm_scaling.seeds import stream
 
 # --- estimators ---
@@ -36,7 +37,7 @@ def over_subsets(count: int, n: int, value) -> float:
 
 def best_in(right, scores, subset) -> float:
     top = max(scores[i] for i in subset)
-    return float(np.mean([right[i] for i in subset if scores[i] == top]))
+    return float(np.mean([right[i] for i in subset if scores[i] == top])) if top > -np.inf else 0.0
 
 
 def elected(right, classes, weights, subset) -> float:
@@ -59,26 +60,85 @@ def test_pass_and_best_of_are_the_means_over_all_subsets(pool, data):
     assert best_of(right, scores, n) == pytest.approx(over_subsets(len(right), n, lambda s: best_in(right, scores, s)))
 
 
-@given(pools(), st.integers(0, 5))
-def test_the_vote_of_a_whole_pool_is_exact(pool, seed):
+@given(pools(), st.data())
+def test_the_majority_is_the_mean_over_all_subsets(pool, data):
+    right, classes, _ = pool
+    n, ones = data.draw(st.integers(1, len(right))), np.ones(len(right))
+    exact = over_subsets(len(right), n, lambda s: elected(right, classes, ones, s))
+    assert majority(right, classes)[n - 1] == pytest.approx(exact)
+
+
+def test_the_majority_of_two_and_of_three_by_hand():
+    """Two right votes and one wrong: of the pairs, aa is right and both ab are a tie; all three are right."""
+    right, classes = np.array([True, True, False]), ["a", "a", "b"]
+    assert majority(right, classes) == pytest.approx([2 / 3, (1 + 0.5 + 0.5) / 3, 1.0])
+
+
+def test_the_majority_of_a_pool_of_64_is_exact():
+    """Wrong behaviour: subsets sampled, or binomials that overflow. Two classes: a hypergeometric tail."""
+    right = np.array([True] * 36 + [False] * 28)
+    found = majority(right, ["a"] * 36 + ["b"] * 28)
+    for n in (1, 2, 7, 32, 63, 64):
+        ways = [
+            comb(36, k) * comb(28, n - k) * (1.0 if 2 * k > n else 0.5 if 2 * k == n else 0.0) for k in range(n + 1)
+        ]
+        assert found[n - 1] == pytest.approx(sum(ways) / comb(64, n), rel=1e-9)
+    alone = majority(np.arange(64) < 16, [str(i) for i in range(64)])  # all differ: whichever is drawn, a tie
+    assert alone == pytest.approx(np.full(64, 0.25))
+
+
+def test_pools_whose_subsets_cannot_be_counted_are_refused():
+    with pytest.raises(ValueError, match="1001 samples: the majority vote is exact up to 1000"):
+        majority(np.ones(1001), ["a"] * 1001)
+    large = majority(np.arange(120) < 60, [str(i // 60) for i in range(120)])
+    assert large == pytest.approx([0.5] * 120)
+
+
+@given(pools(), st.data())
+def test_the_weighted_vote_of_a_small_pool_is_exact(pool, data):
     right, classes, scores = pool
-    everyone = range(len(right))
+    n, seed = data.draw(st.integers(1, len(right))), data.draw(st.integers(0, 5))
     weights = np.where(np.isfinite(scores), scores, 7.0)  # whoever has no answer does not vote, whatever its weight
     for w in (weights, np.ones(len(right))):
-        assert vote(right, classes, w, len(right), seed) == pytest.approx(elected(right, classes, w, everyone))
+        exact = over_subsets(len(right), n, lambda s, w=w: elected(right, classes, w, s))
+        assert weighted_vote(right, classes, w, n, seed) == Estimate(pytest.approx(exact), 0.0)
 
 
 @given(pools(least=2), st.data())
 @settings(max_examples=25)
-def test_the_vote_of_subsets_tends_to_the_mean_over_all_of_them(pool, data):
+def test_the_weighted_vote_of_sampled_subsets_is_within_its_error(pool, data):
     right, classes, _ = pool
     n = data.draw(st.integers(1, len(right) - 1))
     weights = np.ones(len(right))
     exact = over_subsets(len(right), n, lambda s: elected(right, classes, weights, s))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimators, "EXACT", 0)
         patch.setattr(estimators, "SUBSETS", 4000)
-        assert vote(right, classes, weights, n, seed=3) == pytest.approx(exact, abs=0.04)  # five standard errors
-    assert vote(right, classes, weights, n, 3) == vote(right, classes, weights, n, 3)
+        found = weighted_vote(right, classes, weights, n, seed=3)
+        assert found.value == pytest.approx(exact, abs=0.04)  # five standard errors at the most
+        assert found.error <= 0.5 / np.sqrt(4000) + 1e-4
+        assert abs(found.value - exact) <= 5 * found.error + 1e-9
+        assert found == weighted_vote(right, classes, weights, n, 3)
+        assert mean_error([found] * 4) == pytest.approx(found.error / 2)
+
+
+def test_equal_weights_are_the_majority_vote():
+    rng = stream("weights")
+    classes = [str(c) for c in rng.integers(4, size=20)]
+    right = np.array([c == "0" for c in classes])
+    exact = majority(right, classes)
+    for n in (1, 2, 19, 20):  # few subsets: both are exact
+        assert weighted_vote(right, classes, np.full(20, 0.3), n, 0).value == pytest.approx(exact[n - 1])
+    near = [weighted_vote(right, classes, np.full(20, 0.3), 9, seed) for seed in range(40)]
+    assert np.mean([e.value for e in near]) == pytest.approx(exact[8], abs=5 * mean_error(near))
+
+
+def test_what_could_not_be_scored_is_never_chosen():
+    """Wrong behaviour: a chain whose score is missing wins where all are, or votes with weight -inf."""
+    nothing = np.full(2, -np.inf)
+    assert best_of(np.array([True, True]), nothing, 1) == 0.0
+    assert weighted_vote(np.array([True, True]), ["a", "a"], nothing, 2, 0) == Estimate(0.0, 0.0)
+    assert weighted_vote(np.array([True, False]), ["a", "b"], np.array([-np.inf, 0.1]), 2, 0).value == 0.0
 
 
 def test_an_estimate_does_not_depend_on_which_samples_came_first():
@@ -109,20 +169,24 @@ def test_best_of_lies_between_the_worst_and_pass(pool):
 def test_no_answer_never_votes_and_never_wins():
     """Wrong behaviour: unfinished chains as one more class, which outvotes the others."""
     right = np.array([False, False, False, True])
-    assert vote(right, [None, None, None, "a"], np.ones(4), 4, 0) == 1.0
-    assert vote(right[:3], [None] * 3, np.ones(3), 3, 0) == 0.0
+    assert weighted_vote(right, [None, None, None, "a"], np.ones(4), 4, 0).value == 1.0
+    assert weighted_vote(right[:3], [None] * 3, np.ones(3), 3, 0).value == 0.0
+    assert majority(right, [None, None, None, "a"]) == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert majority(right[:3], [None] * 3) == pytest.approx([0.0] * 3)
     assert best_of(right, np.array([-np.inf, -np.inf, -np.inf, 0.0]), 4) == 1.0
 
 
 def test_votes_of_weight_zero_are_votes():
     """Wrong behaviour: rewards that underflow to 0 masked by ``!= 0``, and all small totals taken for a tie."""
-    assert vote(np.array([True, True]), ["a", "a"], np.zeros(2), 2, 0) == 1.0
-    assert vote(np.array([True, False]), ["a", "b"], np.array([2e-20, 1e-20]), 2, 0) == 1.0
+    assert weighted_vote(np.array([True, True]), ["a", "a"], np.zeros(2), 2, 0).value == 1.0
+    assert weighted_vote(np.array([True, False]), ["a", "b"], np.array([2e-20, 1e-20]), 2, 0).value == 1.0
 
 
 def test_a_class_of_programs_is_as_right_as_its_voters():
     """Wrong behaviour: a class counted right if any sample of the pool in it passes the hidden tests."""
-    assert vote(np.array([True, False, False, False]), ["a"] * 4, np.ones(4), 4, 0) == pytest.approx(0.25)
+    right = np.array([True, False, False, False])
+    assert weighted_vote(right, ["a"] * 4, np.ones(4), 4, 0).value == pytest.approx(0.25)
+    assert majority(right, ["a"] * 4) == pytest.approx([0.25] * 4)
 
 
 # --- intervals ---

@@ -12,6 +12,7 @@ from searching import (
     SIZES,
     RandomEngine,
     Run,
+    last_lines,
     line_ends,
     params,
 )
@@ -150,7 +151,7 @@ def test_equal_samples_are_computed_once_by_the_prm():
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_a_questions_ledger_does_not_depend_on_the_others(name):
     engine = RandomEngine()
-    scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, 0)
+    scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, 0, last_lines)
     asked = [(Question(f"q{i}", "math", ""), tokens_of(f"Q{i} ")) for i in range(6)]
 
     def counts(ledger: Ledger) -> dict:

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import math
+import re
 
 import pytest
 from conftest import embedded
@@ -12,11 +13,10 @@ from searching import (
     BEAM_REWARDS,
     BEAM_TREE,
     LIMITS,
-    MCTS_REWARDS,
-    MCTS_TREE,
     SIZES,
     RandomEngine,
     Run,
+    last_lines,
     line_ends,
     params,
 )
@@ -27,10 +27,10 @@ from prm_scaling.problems.record import Question
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.beam import beam
 from prm_scaling.search.choose import aggregate
-from prm_scaling.search.mcts import mcts
 from prm_scaling.search.path import Path, Rate, Solve, Step, children, distinct
 from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Limits, Scheduler
+from prm_scaling.search.strategy import Parameters
 
 # --- sampling ---
 
@@ -138,84 +138,35 @@ def test_an_empty_last_step_ends_a_path_without_a_reward_of_its_own():
     assert only.texts == [""] and only.paths[0].rewards == () and only.paths[0].reward == 0.0
 
 
-# --- mcts ---
-
-
-def test_mcts_turns_elsewhere_after_a_revisit_of_a_finished_leaf():
-    """Wrong behaviour: a revisit that adds nothing selects the same leaf for ever."""
-    run = Run(mcts, 3, MCTS_TREE, MCTS_REWARDS)
-    assert run.texts == ["a\nc", "a\nd", "b\ne", "b\nf"]
-    assert run.policy.calls == [2, 2, 2]  # 3 solutions' worth of 2 steps
-    assert run.scorer.calls == [2, 2, 2]
-    assert [p.rewards for p in run.paths] == [(0.9, 0.9), (0.9, 0.1), (0.1, 0.5), (0.1, 0.6)]
-
-
-def test_mcts_spends_no_more_than_its_budget():
-    assert Run(mcts, 2, MCTS_TREE, MCTS_REWARDS).texts == ["a\nc", "a\nd"]
-
-
-def test_mcts_without_exploration_ends_although_it_never_turns():
-    run = Run(mcts, 3, MCTS_TREE, MCTS_REWARDS, exploration=0.0)
-    assert run.texts == ["a\nc", "a\nd"]
-    assert run.policy.calls == [2, 2]
-
-
-def test_mcts_ends_when_the_whole_tree_is_finished():
-    run = Run(mcts, 50, MCTS_TREE, MCTS_REWARDS)
-    assert sorted(run.texts) == ["a\nc", "a\nd", "b\ne", "b\nf"]
-
-
-def test_mcts_goes_deeper_where_the_reward_is_greater():
-    # Q(a)=.2 after one visit, b .8: b first, then bc .7, bd .6, so Q(b)=.7: b 0.7+sqrt(ln4/3)=1.38 against
-    # a .2+sqrt(ln4)=1.377; below b, c .7+sqrt(ln3) against d .6+sqrt(ln3): c.
-    tree = {
-        "Q ": ["a\n", "b\n"],
-        "Q a\n": ["x" + END],
-        "Q b\n": ["c\n", "d\n"],
-        "Q b\nc\n": ["1" + END, "2" + END],
-    }
-    rewards = {"Q a\n": 0.2, "Q b\n": 0.8, "Q b\nc\n": 0.7, "Q b\nd\n": 0.6, "Q b\nc\n1": 0.3, "Q b\nc\n2": 0.4}
-    run = Run(mcts, 2, tree, rewards)
-    assert run.texts == ["b\nc\n1", "b\nc\n2"]  # the first solution has 3 steps: 6 steps are 2 solutions
-
-
-def test_clones_are_one_node():
-    """Wrong behaviour: a clone is a node of its own, counted and explored twice."""
-    tree = {"Q ": ["a\n", "a\n", "b\n"], "Q a\n": ["c" + END], "Q b\n": ["e" + END]}
-    rewards = {"Q a\n": 0.9, "Q b\n": 0.1, "Q a\nc": 0.9, "Q b\ne": 0.5}
-    run = Run(mcts, 4, tree, rewards, root_children=3, children=2)
-    assert sorted(run.texts) == ["a\nc", "b\ne"] and run.scorer.calls == [2, 1, 1]
-
-
-def test_mcts_handles_empty_and_cut_steps():
-    empty = Run(mcts, 2, {"Q ": [END, "a\n"], "Q a\n": ["b" + END]}, {"Q a\n": 0.9, "Q a\nb": 0.9})
-    # An empty solution still spends a step of the budget: 2 solutions of 1 step are spent on the root's children.
-    assert empty.texts == [""] and empty.policy.calls == [2]
-    more = Run(mcts, 4, {"Q ": [END, "a\n"], "Q a\n": ["b" + END]}, {"Q a\n": 0.9, "Q a\nb": 0.9})
-    assert more.texts == ["", "a\nb"]
-    limits = dataclasses.replace(LIMITS, step_tokens=3)
-    cut = Run(mcts, 3, {"Q ": ["abcdef\n", "x" + END]}, {"Q abc": 0.9, "Q x": 0.5}, limits=limits)
-    assert [(t, p.whole) for t, p in zip(cut.texts, cut.paths, strict=True)] == [("abc", False), ("x", True)]
-
-
-def test_a_path_that_was_cut_does_not_measure_the_budget():
-    """Wrong behaviour: a first step that is cut counts as a solution of one step, and the search is over."""
-    limits = dataclasses.replace(LIMITS, step_tokens=3)
-    tree = {"Q ": ["abcdef\n", "b\n"], "Q b\n": ["c" + END, "d" + END]}
-    rewards = {"Q abc": 0.2, "Q b\n": 0.5, "Q b\nc": 0.5, "Q b\nd": 0.5}
-    run = Run(mcts, 2, tree, rewards, limits=limits)
-    assert run.texts == ["abc", "b\nc", "b\nd"]
-    assert [p.whole for p in run.paths] == [False, True, True]
-
-
-def test_mcts_does_not_go_beyond_the_last_step():
-    limits = dataclasses.replace(LIMITS, max_steps=2)
-    tree = {"Q ": ["a\n"], "Q a\n": ["a\n"]}
-    run = Run(mcts, 3, tree, {"Q a\n": 0.5, "Q a\na\n": 0.5}, limits=limits, root_children=1, children=1)
-    assert run.paths == [] and run.policy.calls == [1, 1]
-
-
 # --- all strategies ---
+
+
+def searches(name: str, budget: int, settings, count: int = 4, seed: int = 0, unscored: float = 0.0):
+    """A scheduler on a random engine, questions, and what starts a search; the budget is one that fits."""
+    engine = RandomEngine()
+    engine.unscored = unscored
+    scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, seed, last_lines)
+    asked = [(Question(f"q{i}", "math", ""), tokens_of(f"Q{i} ")) for i in range(count)]
+    section = getattr(settings, name, Parameters())
+    budget = next(b for b in range(budget, 99) if not section.unfit(b))
+    return scheduler, asked, lambda: STRATEGIES[name](budget, settings, LIMITS.max_steps), budget
+
+
+MCTS_KINDS = st.fixed_dictionaries(
+    {
+        "leaf": st.sampled_from(["prm", "rollout", "mixed"]),
+        "backup": st.sampled_from(["mean", "max"]),
+        "rollouts": st.integers(1, 2),
+        "simulations": st.sampled_from([None, 3]),
+    }
+)
+ROUTES = st.fixed_dictionaries(
+    {
+        "tree": st.sampled_from(["beam", "snell_beam", "dvts", "rebase", "mcts"]),
+        "probe": st.integers(1, 4),
+        "tokens": st.sampled_from([None, 9]),
+    }
+)
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
@@ -223,43 +174,72 @@ def test_mcts_does_not_go_beyond_the_last_step():
     budget=st.integers(1, 9),
     width=st.integers(1, 9),
     root=st.integers(1, 4),
+    kinds=st.tuples(MCTS_KINDS, st.integers(0, 2), st.sampled_from(["paper", "released"]), ROUTES),
     order=st.permutations(range(4)),
     seed=st.integers(0, 99),
+    unscored=st.sampled_from([0.0, 0.3]),
 )
-def test_searches_by_property(name, budget, width, root, order, seed):
-    engine = RandomEngine()
-    scheduler = Scheduler(engine, engine, line_ends, LIMITS, SIZES, seed)
-    asked = [(Question(f"q{i}", "math", ""), tokens_of(f"Q{i} ")) for i in range(4)]
-
-    def search():
-        return STRATEGIES[name](budget, params(width, 1.0, root, 2), LIMITS.max_steps)
-
+def test_searches_by_property(name, budget, width, root, kinds, order, seed, unscored):
+    mcts_kind, lookahead, rounding, route = kinds
+    sections = {"snell_beam": {"lookahead": lookahead}, "rebase": {"rounding": rounding}}
+    settings = params(width, 1.0, root, 2, mcts=mcts_kind, router=route, **sections)
+    scheduler, asked, search, budget = searches(name, budget, settings, 4, seed, unscored)
     results = scheduler.run(asked, search)
-    # The same whatever the order of the questions, and whether they are searched together or alone.
-    again = scheduler.run([asked[i] for i in order], search)
-    assert [again[order.index(i)][0] for i in range(4)] == [paths for paths, _ in results]
-    assert scheduler.run(asked[:1], search)[0][0] == results[0][0]
+    # The same whatever the order of the questions, and whether they are searched together or alone. Names are told
+    # from what was found, as a reward that is not a number is not equal to itself.
+    told = [[(p.name, p.tokens, p.spent, p.visits) for p in paths] for paths, _ in results]
+    again = [r for r, _ in scheduler.run([asked[i] for i in order], search)]
+    alone = scheduler.run(asked[:1], search)[0][0]
+    assert [[(p.name, p.tokens, p.spent, p.visits) for p in again[order.index(i)]] for i in range(4)] == told
+    assert [(p.name, p.tokens, p.spent, p.visits) for p in alone] == told[0]
     for paths, ledger in results:
         assert all(len(p.rewards) == len(p.ends) == p.depth for p in paths)
         assert all(p.ends == tuple(sorted(set(p.ends))) and (p.ends or (0,))[-1] == len(p.tokens) for p in paths)
         assert not any(p.whole and not p.finished for p in paths)
         assert len({p.name for p in paths}) == len(paths)
-        if name == "sampling":
-            assert len(paths) == budget == ledger.policy_calls
+        assert all(0 <= p.spent <= ledger.generated for p in paths)
+        if name in ("sampling", "greedy", "router"):
+            assert len(paths) >= 1
         else:
-            assert distinct(paths) == paths
-        if name == "beam":
-            assert len(paths) <= width and ledger.policy_calls <= budget * LIMITS.max_steps
-        if name == "mcts":
-            assert ledger.policy_calls <= budget * LIMITS.max_steps + max(root, 2)
+            assert distinct(paths) == paths and all(p.scored for p in paths)
+        most = {
+            "sampling": budget,
+            "greedy": 1,
+            "beam": budget * LIMITS.max_steps,
+            "greedy_step": budget * LIMITS.max_steps,
+            "snell_beam": budget * (lookahead + 1) * LIMITS.max_steps,
+            "dvts": budget * LIMITS.max_steps,
+            # A rollout is one call of many steps.
+            "mcts": budget * LIMITS.max_steps + max(root, 2) * (1 + mcts_kind["rollouts"]),
+        }
+        if name in most:
+            assert ledger.policy_calls <= most[name]
+        if name == "rebase" and rounding == "released":
+            assert ledger.policy_calls <= budget * LIMITS.max_steps and len(paths) <= budget
+
+
+@pytest.mark.parametrize("name", sorted(set(STRATEGIES) - {"sampling", "greedy"}))
+def test_what_the_prm_cannot_score_is_never_chosen(name):
+    """Wrong behaviour: a reward that is missing taken for 0, or a NaN that a comparison lets through."""
+    scheduler, asked, search, _ = searches(name, 4, params(), unscored=1.0)
+    for paths, _ in scheduler.run(asked, search):
+        # Without a step there is nothing to score; and the router's samples are candidates that cannot be chosen.
+        assert all(not p.ends or (name == "router" and aggregate(p.rewards, "min") == -math.inf) for p in paths)
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_a_strategy_cannot_reach_the_reference(name):
     """Wrong behaviour: ground truth in a search. A strategy is given numbers, and is sent paths."""
-    assert list(inspect.signature(STRATEGIES[name]).parameters) == ["budget", "params", "max_steps"]
+    given = list(inspect.signature(STRATEGIES[name].search).parameters)
+    assert given in (["budget", "params", "max_steps"], ["budget", "params", "max_steps", "root"])
+    imported = re.findall(
+        r"^(?:from|import) (\S+)", inspect.getsource(inspect.getmodule(STRATEGIES[name].search)), re.M
+    )
+    own = [module for module in imported if module.startswith("prm_scaling.")]
+    assert own and all(m == "prm_scaling.strict" or m.startswith("prm_scaling.search.") for m in own)
     assert {f.name for f in dataclasses.fields(Question)} == {"id", "domain", "text", "public_inputs"}
-    assert {f.name for f in dataclasses.fields(Path)} == {"name", "tokens", "ends", "rewards", "finished", "whole"}
+    known = ["name", "tokens", "ends", "rewards", "finished", "whole", "spent", "answer", "visits"]
+    assert [f.name for f in dataclasses.fields(Path)] == known
     search = STRATEGIES[name](2, params(), 3)
     request = next(search)
     assert isinstance(request, Step | Solve | Rate)
@@ -276,7 +256,7 @@ def test_one_question_searched_on_a_real_model_is_the_same_in_any_company(policy
 
     def paths(name, order, rows):
         policy = TransformersPolicy(policy_model, tokenizer, rows)
-        scheduler = Scheduler(policy, TransformersScorer(prm_model, rows), segment, limits, SIZES, 0)
+        scheduler = Scheduler(policy, TransformersScorer(prm_model, rows), segment, limits, SIZES, 0, last_lines)
         results = scheduler.run([asked[i] for i in order], lambda: STRATEGIES[name](4, params(), 3))
         return {i: [(p.name, p.tokens, p.ends) for p in r[0]] for i, r in zip(order, results, strict=True)}
 
@@ -308,21 +288,3 @@ def test_the_reward_of_a_path_is_that_of_its_newest_step():
     assert path("a\nb").rated((0.1, 0.7)).reward == 0.7 and path("").reward == 0.0
     with pytest.raises(ValueError, match="1 rewards for 2 steps"):
         path("a\nb").rated((0.1,))
-
-
-def test_aggregations():
-    rewards = (0.5, 0.2, 0.8)
-    expected = {"last": 0.8, "min": 0.2, "product": 0.08, "mean": 0.5}
-    assert {how: pytest.approx(aggregate(rewards, how)) for how in expected} == expected
-    assert all(aggregate((), how) == 0.0 for how in expected)
-    assert aggregate((0.0, 1e-30), "product") == 0.0
-    with pytest.raises(KeyError):
-        aggregate(rewards, "sum")
-
-
-def test_uct_is_the_papers():
-    from prm_scaling.search.mcts import Node
-
-    parent = Node(Path(), visits=5, total=2.0)
-    node = Node(path("a\n"), parent, visits=2, total=1.2)
-    assert node.uct(0.5) == pytest.approx(0.6 + 0.5 * math.sqrt(math.log(5) / 2))

@@ -7,24 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from prm_scaling.problems.world.domain import LABELS
-from prm_scaling.search import STRATEGIES
+from prm_scaling.search.settings import Search
+from prm_scaling.strict import Count, Share, Strict
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
 DomainName = Literal["math", "code", "logic"]
 
 
 class ConfigError(ValueError):
     """The parameters are not usable; the message names file, field, value and the way out."""
-
-
-class Strict(BaseModel):
-    """No unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Surface(Strict):
@@ -48,7 +41,7 @@ class ProblemSet(Strict):
     name: str = ""
     revision: str = ""
     hub_split: str = "test"
-    fields: dict[str, str] = {}
+    fields: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _source_fits(self) -> "ProblemSet":
@@ -144,7 +137,7 @@ class Models(Strict):
 
     ladder: dict[str, LanguageModel]
     variants: dict[str, Variant]
-    others: dict[str, LanguageModel] = {}
+    others: dict[str, LanguageModel] = Field(default={})
     pretraining: Pretraining
 
     @model_validator(mode="after")
@@ -225,55 +218,6 @@ class Train(Strict):
     size: str
     ladder_set: str
     emergence: list[Share]
-
-
-class Beam(Strict):
-    """Beam search (paper A: top-K of the cumulative score)."""
-
-    width: Count
-
-
-class Mcts(Strict):
-    """MCTS with UCT (paper A)."""
-
-    exploration: Annotated[float, Field(ge=0)]
-    root_children: Count
-    children: Count
-
-
-class Search(Strict):
-    """The search phase."""
-
-    policy: str
-    generators: list[str] = Field(min_length=1)
-    temperature: Annotated[float, Field(ge=0)]
-    step_tokens: Count
-    max_steps: Count
-    pool: Count
-    table_samples: Count
-    budgets: list[Count] = Field(min_length=1)
-    strategies: list[str] = Field(min_length=1)
-    aggregation: Literal["last", "min", "product", "mean"]
-    beam: Beam
-    mcts: Mcts
-    sandbox_seconds: Annotated[float, Field(gt=0)]
-    sandbox_megabytes: Count
-
-    @model_validator(mode="after")
-    def _budgets_fit(self) -> "Search":
-        for name in self.strategies:
-            if name not in STRATEGIES:
-                raise ValueError(f"strategies: `{name}` does not exist; there are {sorted(STRATEGIES)}")
-        if self.budgets != sorted(set(self.budgets)):
-            raise ValueError(f"budgets {self.budgets}: list each once, ascending")
-        if "beam" in self.strategies and self.budgets[0] < self.beam.width:
-            raise ValueError(
-                f"budgets: the least, {self.budgets[0]}, is below beam.width {self.beam.width}; "
-                "raise the budget or narrow the beam"
-            )
-        if self.pool < max(self.budgets[-1], self.table_samples):
-            raise ValueError(f"pool {self.pool} is below the largest budget or table_samples: sample more")
-        return self
 
 
 class Table1(Strict):

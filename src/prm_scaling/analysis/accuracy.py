@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prm_scaling.analysis.estimators import best_of, pass_at, vote
+from prm_scaling.analysis.estimators import best_of, majority, pass_at, weighted_vote
 from prm_scaling.analysis.graded import Graded
-from prm_scaling.search.choose import aggregate
+from prm_scaling.search.choose import aggregate, vote_weight
 from prm_scaling.search.record import Rewards
 from prm_scaling.seeds import seed_of
 
@@ -78,11 +78,11 @@ def budgets(size: int) -> list[int]:
 def without_prm(pools: Sequence[Pool]) -> Iterable[Accuracy]:
     """Pass@n and majority@n for every budget that the pool allows."""
     for pool in pools:
-        seed, ones = seed_of(pool.problem), np.ones(len(pool.right))
+        voted = majority(pool.right, pool.answers)
         for n in budgets(len(pool.right)):
             key = ("", 0, 0, pool.name, pool.dataset, pool.problem, n)
             yield Accuracy("pass", *key, pass_at(pool.right, n))
-            yield Accuracy("majority", *key, vote(pool.right, pool.answers, ones, n, seed))
+            yield Accuracy("majority", *key, float(voted[n - 1]))
 
 
 def with_prm(
@@ -97,7 +97,7 @@ def with_prm(
         checkpoints: whether the rewards are those of several checkpoints, told apart by their step.
     """
     name, seed = prm.rsplit("-s", 1)
-    scores = {(r.step, r.pool, r.chain): aggregate(r.rewards, how) for r in rewards}
+    scores = {(r.step, r.pool, r.chain): (aggregate(r.rewards, how), vote_weight(r.rewards, how)) for r in rewards}
     for step in sorted({r.step for r in rewards}):
         for pool in pools:
             rated = [scores.get((step, pool.name, chain)) for chain in pool.chains]
@@ -106,14 +106,15 @@ def with_prm(
                 continue
             if None in rated[:count]:
                 raise ValueError(f"{prm} rated some samples of {pool.problem} in {pool.name}, but not the first ones")
-            values = np.array([v for v in rated if v is not None])
+            values, weights = np.array([v for v in rated if v is not None]).T
             right, answers = pool.right[:count], pool.answers[:count]
             answered = np.array([a is not None for a in answers])
             for n in budgets(count):
                 key = (name, int(seed), step if checkpoints else 0, pool.name, pool.dataset, pool.problem, n)
                 yield Accuracy("best_of_n", *key, best_of(right, np.where(answered, values, -np.inf), n))
                 if not checkpoints:
-                    yield Accuracy("weighted", *key, vote(right, answers, values, n, seed_of(pool.problem)))
+                    voted = weighted_vote(right, answers, weights, n, seed_of(pool.problem))
+                    yield Accuracy("weighted", *key, voted.value)
 
 
 def frame(rows: Iterable[Accuracy]) -> pd.DataFrame:

@@ -1,17 +1,32 @@
 """Beam search as paper A states it: the top K partial solutions by cumulative reward."""
 
-from prm_scaling.search.path import Path, Rate, Searching, children, distinct
+from typing import ClassVar
+
+from prm_scaling.search.path import ROOT, Path, Rate, Searching, children, distinct
+from prm_scaling.search.strategy import Parameters
+from prm_scaling.strict import Count
 
 
-def beam(budget: int, params, max_steps: int) -> Searching:
+class Beam(Parameters):
+    """Beam search (paper A).
+
+    Attributes:
+        width: K, the paths kept a level.
+    """
+
+    bound: ClassVar[str] = "width"
+    width: Count
+
+
+def beam(budget: int, params, max_steps: int, root: Path = ROOT) -> Searching:
     """Keep the K paths with the greatest sum of step rewards; ``budget`` steps are sampled per level.
 
-    Source: paper A, section on search strategies ("Top-K of the cumulative score"). K is
-    ``beam.width``; finished paths keep their sum and compete with the others, level by level; the mean
-    reward compares finished paths of different lengths at the end (the caller's aggregation).
+    Source: paper A, section on search strategies ("Top-K of the cumulative score"). K is ``beam.width``; finished
+    paths keep their sum and compete with the others, level by level; at the end the run's aggregation compares
+    finished paths of different lengths.
     """
     width = params.beam.width
-    kept: list[Path] = [Path()]
+    kept: list[Path] = [root]
     for _ in range(max_steps):
         growing = [p for p in kept if not p.finished]
         if not growing:
@@ -19,6 +34,6 @@ def beam(budget: int, params, max_steps: int) -> Searching:
         each, extra = divmod(budget, len(growing))
         grown = yield children(growing, [each + (i < extra) for i in range(len(growing))])
         rated = yield Rate(tuple(distinct(grown)))
-        candidates = distinct([p for p in kept if p.finished] + rated)
+        candidates = distinct([p for p in kept if p.finished] + [p for p in rated if p.scored])
         kept = sorted(candidates, key=lambda p: (-sum(p.rewards), p.name))[:width]
     return kept

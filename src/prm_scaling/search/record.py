@@ -48,7 +48,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One finished path of a tree search: its text, its rewards, and whether the strategy chose it."""
+    """One candidate of a search: its text, its rewards, and when it was found.
+
+    Attributes:
+        path: its name, the sample at each branching.
+        whole: whether the policy ended it.
+        spent: tokens that the search had generated when it was finished.
+        visits: what the search had spent at each visit of it, for a strategy that visits.
+    """
 
     strategy: str
     budget: int
@@ -57,3 +64,5 @@ class Candidate:
     text: str
     whole: bool
     rewards: tuple[float, ...]
+    spent: int = 0
+    visits: tuple[int, ...] = ()

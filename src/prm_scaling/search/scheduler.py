@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from prm_scaling.engines.interface import Extend, Extension, Policy, Sampling, Score, Scorer
 from prm_scaling.problems.record import Question
 from prm_scaling.search.ledger import Ledger
-from prm_scaling.search.path import Path, Rate, Searching, Solve, Step
+from prm_scaling.search.path import Classify, Path, Rate, Request, Searching, Solve, Step
 from prm_scaling.seeds import seed_of
 
 
@@ -28,7 +28,7 @@ class Search:
     question: Question
     prompt: tuple[int, ...]
     generator: Searching
-    request: Step | Solve | Rate
+    request: Request
     ledger: Ledger
 
 
@@ -43,6 +43,7 @@ class Scheduler:
         limits: Limits,
         sizes: tuple[int, int],
         seed: int,
+        classify: Callable[[Sequence[tuple[Question, Path]]], list[str | None]] | None = None,
     ):
         """
         Args:
@@ -52,9 +53,10 @@ class Scheduler:
             limits: sampling parameters.
             sizes: non-embedding parameters of policy and PRM, for FLOPs.
             seed: of the run; randomness is a stream per (seed, question, path name).
+            classify: names the class of each path's answer, ``None`` where there is none, from the question alone.
         """
         self._policy, self._scorer, self._segment = policy, scorer, segment
-        self._limits, self._sizes, self._seed = limits, sizes, seed
+        self._limits, self._sizes, self._seed, self._classes = limits, sizes, seed, classify
 
     def run(
         self,
@@ -87,9 +89,10 @@ class Scheduler:
 
     def _answer(self, searches: list[Search]) -> list[list[Path]]:
         answers: dict[int, list[Path]] = {}
-        growing = [i for i, s in enumerate(searches) if not isinstance(s.request, Rate)]
+        growing = [i for i, s in enumerate(searches) if isinstance(s.request, Step | Solve)]
         rating = [i for i, s in enumerate(searches) if isinstance(s.request, Rate)]
-        for indices, answer in ((growing, self._grow), (rating, self._rate)):
+        classing = [i for i, s in enumerate(searches) if isinstance(s.request, Classify)]
+        for indices, answer in ((growing, self._grow), (rating, self._rate), (classing, self._classify)):
             if indices:
                 answers.update(zip(indices, answer([searches[i] for i in indices]), strict=True))
         return [answers[i] for i in range(len(searches))]
@@ -99,13 +102,13 @@ class Scheduler:
         asked = [
             (search, path, sample)
             for search in searches
-            if not isinstance(search.request, Rate)
+            if isinstance(search.request, Step | Solve)
             for path, sample in zip(search.request.paths, search.request.samples, strict=True)
         ]
         requests = [
             Extend(
                 search.prompt + path.tokens,
-                self._sampling(isinstance(search.request, Solve), path),
+                self._sampling(search.request, path),
                 seed_of(self._seed, search.question.id, *path.name, sample),
             )
             for search, path, sample in asked
@@ -124,14 +127,16 @@ class Scheduler:
             ledger.policy_flops += 2 * self._sizes[0] * tokens
             ledger.generate_seconds += seconds * tokens / max(work, 1)
             grown[id(search)].append(self._extended(path, sample, e, isinstance(search.request, Solve)))
-        return [grown[id(s)] for s in searches]
+        return [[replace(path, spent=s.ledger.generated) for path in grown[id(s)]] for s in searches]
 
-    def _sampling(self, to_the_end: bool, path: Path) -> Sampling:
+    def _sampling(self, request: Request, path: Path) -> Sampling:
+        assert isinstance(request, Step | Solve)
         limits = self._limits
-        if to_the_end:
+        temperature = limits.temperature if request.temperature is None else request.temperature
+        if isinstance(request, Solve):
             left = max(1, limits.max_steps - path.depth)
-            return Sampling(limits.temperature, 1.0, limits.step_tokens * left)
-        return Sampling(limits.temperature, 1.0, limits.step_tokens, stop=(limits.separator,))
+            return Sampling(temperature, 1.0, limits.step_tokens * left)
+        return Sampling(temperature, 1.0, limits.step_tokens, stop=(limits.separator,))
 
     def _extended(self, path: Path, sample: int, extension: Extension, to_the_end: bool) -> Path:
         start, tokens = len(path.tokens), extension.tokens
@@ -169,3 +174,14 @@ class Scheduler:
             ledger.score_seconds += seconds * result.computed / max(work, 1)
             rated[id(search)].append(path.rated(result.rewards))
         return [rated[id(s)] for s in searches]
+
+    def _classify(self, searches: list[Search]) -> list[list[Path]]:
+        """One call for the answers of all paths that any search wants to compare."""
+        if self._classes is None:
+            raise ValueError("this strategy asks which answers agree: give the scheduler `classify`")
+        asked = [(search, path) for search in searches for path in search.request.paths]
+        named: dict[int, list[Path]] = {id(s): [] for s in searches}
+        classes = self._classes([(search.question, path) for search, path in asked])
+        for (search, path), name in zip(asked, classes, strict=True):
+            named[id(search)].append(replace(path, answer=name))
+        return [named[id(s)] for s in searches]
