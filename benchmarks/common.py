@@ -11,8 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
-from transformers import Qwen2ForTokenClassification
+from transformers import (
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen2ForTokenClassification,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 # Shapes of the default scale's policy and PRM, and one of about 100 million parameters.

@@ -1,20 +1,20 @@
 """search: one strategy guided by one PRM, at every budget of the ladder, one budget after the other."""
 
-from pathlib import Path
+import hashlib
+import json
 
-from prm_scaling.job import begin, progress, read_json
+from prm_scaling.job import begin, progress, provenance
 
 begin(snakemake.log[0], snakemake.threads)
 
 import torch
 
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.load import load_policy
-from prm_scaling.engines.transformers import TransformersScorer
-from prm_scaling.prm.model import load_prm
+from prm_scaling.engines.load import load_policy, load_scorer, size_of
 from prm_scaling.problems.record import Problem
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.agreement import classifier
+from prm_scaling.search.kept import Kept
 from prm_scaling.search.record import Candidate, Cost
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
@@ -25,26 +25,36 @@ torch.set_num_threads(snakemake.threads)
 spec, engine, separator = snakemake.params.search, snakemake.params.engine, snakemake.params.separator
 name, strategy = snakemake.wildcards.strategy, STRATEGIES[snakemake.params.strategy]
 policy, tokenizer = load_policy(snakemake.input.model, engine)
-prm = load_prm(Path(snakemake.input.prm).parent, tokenizer, engine["dtype"], engine["device"])
 questions = [p.question for path in snakemake.input.problems for p in read_records(path, Problem)]
 asked = [(q, prompt_tokens(q, tokenizer)) for q in questions]
 scheduler = Scheduler(
     policy,
-    TransformersScorer(prm, engine["rows"]),
+    load_scorer(snakemake.input.prm, tokenizer, engine, questions),
     Steps(tokenizer, separator).ends,
     Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], separator),
-    (read_json(snakemake.input.model)["parameters"], read_json(snakemake.input.prm)["parameters"]),
+    (size_of(snakemake.input.model), size_of(snakemake.input.prm)),
     snakemake.params.seed,
     classifier(tokenizer, sandbox.Limits(*snakemake.params.sandbox)),
+    tokenizer.decode,
 )
 settings = parameters(snakemake.params.sections)
+told = {k: v for k, v in snakemake.params.items() if k != "work"}
+origin = json.dumps(provenance(snakemake.input, told, snakemake.params.seed), sort_keys=True)
+kept = Kept(snakemake.params.work, hashlib.sha256(origin.encode()).hexdigest()[:16])
 candidates, costs = [], []
 # A question or two first, so that no budget's time holds what is done once.
 scheduler.run(asked[:2], lambda: strategy(spec["budgets"][0], settings, spec["max_steps"]))
 for budget in spec["budgets"]:
-    report = progress(f"budget {budget}, questions")
-    results = scheduler.run(asked, lambda n=budget: strategy(n, settings, spec["max_steps"]), report)
-    for (question, _), (paths, ledger) in zip(asked, results, strict=True):
+    left = [item for item in asked if item[0].id not in kept.found(budget)]
+    scheduler.run(
+        left,
+        lambda n=budget: strategy(n, settings, spec["max_steps"]),
+        progress(f"budget {budget}, questions"),
+        lambda i, paths, ledger, n=budget, left=left: kept.add(n, left[i][0].id, paths, ledger),
+    )
+    results = kept.found(budget)
+    for question, _ in asked:
+        paths, ledger = results[question.id]
         costs.append(Cost(name, budget, question.id, **ledger.values()))
         for path in paths:
             text = tokenizer.decode(list(path.tokens))
@@ -53,3 +63,5 @@ for budget in spec["budgets"]:
             candidates.append(found)
 write_records(snakemake.output.candidates, candidates, Candidate)
 write_records(snakemake.output.costs, costs, Cost)
+# Only a finished job clears what it kept: a killed one goes on from there.
+kept.clear()

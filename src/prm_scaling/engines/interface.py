@@ -91,19 +91,17 @@ class Scored:
     reused: int
 
 
-class Policy(Protocol):
-    """An engine that extends.
+class Engine(Protocol):
+    """What holds for both kinds of engine."""
 
-    Attributes:
-        context: tokens that a prefix and its extension may have together.
-        halvings: how often the batch was halved because memory ran out.
-    """
+    @property
+    def context(self) -> int:
+        """Tokens that a sequence may have, prefix and extension together."""
+        ...
 
-    context: int
-    halvings: int
-
-    def extend(self, requests: Sequence[Extend]) -> list[Extension]:
-        """One extension a request, in order."""
+    @property
+    def halvings(self) -> int:
+        """How often the batch was halved because memory ran out."""
         ...
 
     def forget(self) -> None:
@@ -111,16 +109,17 @@ class Policy(Protocol):
         ...
 
 
-class Scorer(Protocol):
-    """An engine that scores; attributes and ``forget`` as of :class:`Policy`."""
+class Policy(Engine, Protocol):
+    """An engine that extends."""
 
-    context: int
-    halvings: int
+    def extend(self, requests: Sequence[Extend]) -> list[Extension]:
+        """One extension a request, in order."""
+        ...
+
+
+class Scorer(Engine, Protocol):
+    """An engine that scores."""
 
     def score(self, requests: Sequence[Score]) -> list[Scored]:
         """One result a request, in order, each with as many rewards as it has positions."""
-        ...
-
-    def forget(self) -> None:
-        """Give up what was kept of all trees."""
         ...

@@ -31,7 +31,8 @@ class Node:
 
     def path(self) -> "list[Node]":
         """The nodes from the root's child down to this one."""
-        nodes, node = [], self
+        nodes: list[Node] = []
+        node = self
         while node.parent is not None:
             nodes.append(node)
             node = node.parent
@@ -61,7 +62,7 @@ def shared(run: Sequence[int], tokens: Sequence[int], start: int) -> int:
 class Radix:
     """The trees. ``size`` counts the tokens that they hold, each distinct prefix once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._roots: dict[str, Node] = {}
         self._clock = 0
         self.size = 0

@@ -191,5 +191,3 @@ def _front(node: Node) -> Node | None:
             front = node
         node = node.parent
     return front
-
-

@@ -131,9 +131,10 @@ class Seats(Cache):
             one.node.pins -= 1
         if not kept:
             return
-        rows, cols, slots = (torch.from_numpy(np.concatenate(part)).to(self._device) for part in (where, columns, kept))
+        parts = (np.concatenate(part) for part in (where, columns, kept))
+        at, column, kept_in = (torch.from_numpy(part).to(self._device) for part in parts)
         for (keys, values), layer in zip(self._layers, self._store.layers, strict=True):
-            layer[slots] = torch.stack((keys[rows, :, cols], values[rows, :, cols]), dim=1)
+            layer[kept_in] = torch.stack((keys[at, :, column], values[at, :, column]), dim=1)
 
     def leave(self, seats: Sequence[int]) -> None:
         """Frees seats; the last ones move into the gaps."""

@@ -92,7 +92,7 @@ class Store:
         return node, lacking
 
     def adopt(self, node: Node, tokens: tuple[int, ...]) -> tuple[np.ndarray, int]:
-        """Slots for the tokens, at the end of ``tokens``, that no path below ``node`` has yet, and how many these are."""
+        """Slots for the last tokens of ``tokens``, those that no path below ``node`` has yet, and their number."""
         last, held = self.radix.walk(node, tokens)
         new = len(tokens) - held
         slots = self.allocate(new)
@@ -151,7 +151,8 @@ class StoredCache(Cache):
     def __init__(self, store: Store):
         super().__init__(layers=[])
         self._store = store
-        self._fresh = self._table = None
+        self._fresh = torch.empty(0, dtype=torch.long)
+        self._table: torch.Tensor | None = None
 
     def point(self, fresh: torch.Tensor, table: torch.Tensor | None) -> None:
         """What the next forward pass writes and reads.

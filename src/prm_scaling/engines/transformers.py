@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prm_scaling.engines.decoding import draw
 from prm_scaling.engines.faults import out_of_memory
-from prm_scaling.engines.interface import Extend, Extension, Score, Scored
+from prm_scaling.engines.interface import Extend, Extension, Finish, Score, Scored
 from prm_scaling.engines.radix import Node
 from prm_scaling.engines.reading import Reader, Row, last_token
 from prm_scaling.engines.seats import Ready, Seats
@@ -158,7 +158,8 @@ class TransformersPolicy(_Keeper):
             stopped[place] = self._stops.complete(tail, seats.ready[seat].request.sampling.stop)
         over = np.flatnonzero(ended | full | stopped).tolist()
         for place in over:
-            seat, finish = int(drawing[place]), "end" if ended[place] else "stop" if stopped[place] else "length"
+            seat = int(drawing[place])
+            finish: Finish = "end" if ended[place] else "stop" if stopped[place] else "length"
             one, count = seats.ready[seat], int(seats.drawn[seat]) - bool(ended[place])
             tokens = tuple(seats.tokens[seat, :count].tolist())
             results[one.index] = Extension(tokens, finish, one.computed, len(one.request.prefix) - one.computed)
