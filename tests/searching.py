@@ -1,16 +1,18 @@
 """Searches on scripted engines, for the tests of the strategies and of the scheduler."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 from prm_scaling.engines.interface import Extension, Scored
 from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
 from prm_scaling.problems.record import Question
+from prm_scaling.search.ledger import Size
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
 from prm_scaling.seeds import stream
 
 LIMITS = Limits(temperature=1.0, step_tokens=20, max_steps=9, separator="\n")
-SIZES = (1000, 10)
+SIZES = (Size(1000, 2, 8), Size(10, 1, 4))
 
 
 def params(
@@ -39,6 +41,21 @@ def last_lines(asked) -> list[str | None]:
     return [text_of(p.tokens).split("\n")[-1] or None if p.whole else None for _, p in asked]
 
 
+@contextmanager
+def fed(model):
+    """The shapes (rows, tokens) of what a model is fed meanwhile."""
+    shapes: list[tuple[int, int]] = []
+
+    def note(module, args, kwargs) -> None:
+        shapes.append(tuple(kwargs["input_ids"].shape))
+
+    handle = model.base_model.register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        yield shapes
+    finally:
+        handle.remove()
+
+
 def line_ends(tokens: tuple[int, ...]) -> tuple[int, ...]:
     ends = [i + 1 for i, t in enumerate(tokens) if chr(t) == "\n"]
     return (*ends, len(tokens)) if tokens and (not ends or ends[-1] != len(tokens)) else tuple(ends)
@@ -49,7 +66,7 @@ class Run:
 
     def __init__(self, strategy, budget, tree, rewards, questions=("Q ",), limits=LIMITS, seed=0, **options):
         self.policy, self.scorer = ScriptedPolicy(tree), ScriptedScorer(rewards)
-        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed, last_lines)
+        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed, last_lines, text_of)
         asked = [(Question(text, "math", text), tokens_of(text)) for text in questions]
         self.results = scheduler.run(asked, lambda: strategy(budget, params(**options), limits.max_steps))
         self.paths, self.ledger = self.results[0]
@@ -87,7 +104,11 @@ MCTS_REWARDS = {"Q a\n": 0.9, "Q b\n": 0.1, "Q a\nc": 0.9, "Q a\nd": 0.1, "Q b\n
 class RandomEngine:
     """Steps and rewards that are a function of the seed alone: some steps end, some are cut."""
 
+    context, halvings = 1 << 20, 0
     unscored = 0.0  # the share of steps that the PRM cannot score
+
+    def forget(self):
+        pass
 
     def extend(self, requests):
         made = []

@@ -1,17 +1,20 @@
 """The engine on transformers, with tiny random models in fp32; and the scripted engine that other tests use."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
+from searching import fed
 
 from prm_scaling.engines.decoding import draw, uniforms
 from prm_scaling.engines.interface import Extend, Sampling, Score
 from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
 from prm_scaling.engines.stops import StopTexts
-from prm_scaling.engines.transformers import TransformersPolicy, TransformersScorer, batches, padded
+from prm_scaling.engines.transformers import TransformersPolicy, TransformersScorer
 from prm_scaling.seeds import seed_of
 
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=12)
@@ -89,18 +92,9 @@ def test_rows_with_other_sampling_do_not_disturb_each_other(policy, prompts):
 
 def test_equal_prefixes_are_computed_once_and_counted_once(policy, policy_model, prompts, requests):
     """Wrong behaviour: N samples of a question charged with N prompts."""
-    shapes = []
-    forward = policy_model.forward
-
-    def spy(*args, **kwargs):
-        shapes.append(tuple(kwargs["input_ids"].shape))
-        return forward(*args, **kwargs)
-
-    policy_model.forward = spy
-    try:
+    policy.forget()
+    with fed(policy_model) as shapes:
         extensions = policy.extend(requests)
-    finally:
-        del policy_model.forward
     assert shapes[0] == (len(prompts), max(map(len, prompts)))
     assert sum(e.computed for e in extensions) == sum(map(len, prompts))
     for request, extension in zip(requests, extensions, strict=True):
@@ -258,8 +252,8 @@ def plain(prm_model, tokens) -> list[float]:
 
 
 def test_scores_are_those_of_a_plain_forward_whatever_the_padding(prm_model, scores):
-    for rows, tokens in [(64, 65536), (1, 65536), (2, 65536), (64, 20)]:
-        results = TransformersScorer(prm_model, rows, tokens).score(scores)
+    for tokens in (65536, 40, 1):
+        results = TransformersScorer(prm_model, tokens=tokens).score(scores)
         for request, result in zip(scores, results, strict=True):
             every = plain(prm_model, request.tokens)
             assert len(result.rewards) == len(request.positions)
@@ -271,7 +265,7 @@ def test_scores_are_those_of_a_plain_forward_whatever_the_padding(prm_model, sco
 
 def test_a_score_is_read_at_its_position_and_sees_nothing_after_it(prm_model, prompts):
     """Wrong behaviour: rewards shifted by one, or that change when the solution goes on."""
-    scorer, prompt = TransformersScorer(prm_model, 8), prompts[0]
+    scorer, prompt = TransformersScorer(prm_model), prompts[0]
     whole = scorer.score([Score(prompt, tuple(range(len(prompt))))])[0].rewards
     for position in range(len(prompt)):
         (alone,) = scorer.score([Score(prompt[: position + 1], (position,))])
@@ -280,9 +274,11 @@ def test_a_score_is_read_at_its_position_and_sees_nothing_after_it(prm_model, pr
 
 def test_equal_sequences_are_scored_once_and_counted_once(prm_model, prompts):
     a, b = prompts[:2]
-    results = TransformersScorer(prm_model, 8).score([Score(a, (0,)), Score(b, (1,)), Score(a, (2, 3)), Score(a, ())])
-    assert [(r.computed, r.reused) for r in results] == [(len(a), 0), (len(b), 0), (0, len(a)), (0, len(a))]
-    assert [len(r.rewards) for r in results] == [1, 1, 2, 0]
+    asked = [Score(a, (3,)), Score(b, (1,)), Score(a, (2, 3)), Score(a, ()), Score(a, (5,))]
+    results = TransformersScorer(prm_model).score(asked)
+    # Nothing after the last position is read.
+    assert [(r.computed, r.reused) for r in results] == [(4, 0), (2, 0), (0, 4), (0, 0), (2, 4)]
+    assert [len(r.rewards) for r in results] == [1, 1, 2, 0, 1]
 
 
 def test_a_reward_of_zero_is_a_reward(prm_model, prompts):
@@ -292,45 +288,30 @@ def test_a_reward_of_zero_is_a_reward(prm_model, prompts):
     with torch.no_grad():
         prm_model.score.bias -= 1e6
     try:
-        (result,) = TransformersScorer(prm_model, 8).score([Score(prompts[0], (0, 1, 2))])
+        (result,) = TransformersScorer(prm_model).score([Score(prompts[0], (0, 1, 2))])
     finally:
         with torch.no_grad():
             prm_model.score.bias.copy_(saved)
     assert result.rewards == (0.0, 0.0, 0.0)
 
 
-def test_weights_that_diverged_raise(prm_model, prompts):
-    """Wrong behaviour: NaN rewards that sort somewhere."""
-    saved = prm_model.score.weight.detach().clone()
+def test_weights_that_diverged_give_no_reward(prm_model, prompts):
+    """Wrong behaviour: a NaN that sorts somewhere, or becomes 0, unseen."""
+    broken = copy.deepcopy(prm_model)
     with torch.no_grad():
-        prm_model.score.weight[0, 0] = torch.nan
-    try:
+        broken.score.weight[0, 0] = torch.nan
+    (result,) = TransformersScorer(broken).score([Score(prompts[0], (1, 3))])
+    assert np.isnan(result.rewards).all() and len(result.rewards) == 2
+
+
+def test_a_policy_that_diverged_is_refused(policy_model, tokenizer, prompts):
+    """Wrong behaviour: NaN logits, of which the first or the last token of the vocabulary is drawn for ever."""
+    broken = copy.deepcopy(policy_model)
+    with torch.no_grad():
+        broken.model.norm.weight[0] = torch.nan
+    for sampling in (GREEDY, SAMPLED):
         with pytest.raises(FloatingPointError, match="weights have diverged"):
-            TransformersScorer(prm_model, 8).score([Score(prompts[0], (1,))])
-    finally:
-        with torch.no_grad():
-            prm_model.score.weight.copy_(saved)
-
-
-@given(
-    st.lists(st.integers(1, 50), max_size=30),
-    st.integers(1, 8),
-    st.integers(1, 120),
-)
-def test_batches_hold_everything_once_within_their_limits(lengths, most_rows, most_tokens):
-    made = list(batches(lengths, most_rows, most_tokens))
-    assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
-    for batch in made:
-        longest = max(lengths[i] for i in batch)
-        # One sequence alone may be longer than the limit; it is not dropped.
-        assert len(batch) <= most_rows and (len(batch) == 1 or len(batch) * longest <= most_tokens)
-
-
-def test_padding_is_masked_on_the_side_asked():
-    ids_left, mask_left = padded([(1, 2, 3), (4,)], pad=9, left=True)
-    assert ids_left.tolist() == [[1, 2, 3], [9, 9, 4]] and mask_left.tolist() == [[1, 1, 1], [0, 0, 1]]
-    ids_right, mask_right = padded([(1, 2, 3), (4,)], pad=9, left=False)
-    assert ids_right.tolist() == [[1, 2, 3], [4, 9, 9]] and mask_right.tolist() == [[1, 1, 1], [1, 0, 0]]
+            TransformersPolicy(broken, tokenizer, 8).extend([Extend(prompts[0], sampling, 0)])
 
 
 # --- the scripted engine ---

@@ -37,7 +37,7 @@ def test_training_and_inference_read_the_same_positions(tokenizer):
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1
-    results = TransformersScorer(model, 8).score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
+    results = TransformersScorer(model).score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
     for result, row in zip(results, labels, strict=True):
         assert [float(r > 0.5) for r in result.rewards] == list(row)
 

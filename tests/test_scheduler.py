@@ -3,6 +3,8 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from searching import (
     BEAM_REWARDS,
     BEAM_TREE,
@@ -21,7 +23,8 @@ from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, te
 from prm_scaling.problems.record import Question
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.beam import beam
-from prm_scaling.search.ledger import Ledger
+from prm_scaling.search.ledger import Ledger, Size
+from prm_scaling.search.record import Cost
 from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Scheduler
 
@@ -132,14 +135,29 @@ def test_the_ledger_of_a_beam_search_adds_up():
     # Level 1: 4 steps of 2 tokens from "Q " (2). Level 2: from "Q a\n" and "Q b\n" (4 each), tokens 2, 2, 1, 2.
     # Level 3: from "Q b\nh\n" (6), 4 steps of 1 token.
     assert ledger.generated == 4 * 2 + (2 + 2 + 1 + 2) + 4
-    assert ledger.prompt_computed == 2 + (4 + 4) + 6
-    assert ledger.prompt_reused == 3 * 2 + (4 + 4) + 3 * 6
+    # The question once; then the last token of each step that is continued, all before it being held.
+    assert ledger.prompt_computed == 2 + (1 + 1) + 1
+    assert ledger.prompt_reused == 3 * 2 + (3 + 4 + 3 + 4) + (5 + 3 * 6)
     assert ledger.policy_calls == 12
-    assert ledger.policy_flops == 2 * SIZES[0] * (ledger.generated + ledger.prompt_computed)
-    # The PRM reads each distinct path whole: level 1 four of 4; level 2 of 6, 6, 5, 6; level 3 two of 7.
-    assert ledger.prm_computed == 4 * 4 + (6 + 6 + 5 + 6) + 2 * 7
-    assert ledger.prm_reused == 0 and ledger.prm_calls == 10
-    assert ledger.prm_flops == 2 * SIZES[1] * ledger.prm_computed
+    # The PRM: the question and four steps of 2; steps of 2, 2, 1, 2; two steps of 1: each token once.
+    assert ledger.prm_computed == 2 + 4 * 2 + (2 + 2 + 1 + 2) + 2
+    assert ledger.prm_reused == 3 * 2 + 4 * 4 + 2 * 6 and ledger.prm_calls == 10
+    # N is 1000 and 10. Attention, 4 layers width, at 64 and 16 a token of context. The policy's contexts: the question
+    # 1 2; level 1: the first token of four steps 3; level 2: last tokens 4 4, then 5 5, of the step that ended 5 and,
+    # of the other, 5; level 3: the last token 6 and what ended, 7 7 7 7.
+    contexts = (1 + 2) + 4 * 3 + (4 + 4) + 4 * 5 + 6 + 4 * 7
+    fed = ledger.prompt_computed + 4 + 4 + 4
+    assert ledger.policy_flops == 2 * 1000 * fed + 64 * contexts
+    contexts = (1 + 2) + 4 * (3 + 4) + 3 * (5 + 6) + 5 + 2 * 7
+    assert ledger.prm_flops == 2 * 10 * ledger.prm_computed + 16 * contexts
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_flops_are_those_of_each_token(start, count):
+    """Wrong behaviour: attention that is charged the same whatever the context."""
+    size = Size(1000, 3, 16)
+    each = sum(2 * 1000 + 4 * 3 * 16 * (position + 1) for position in range(start, start + count))
+    assert size.flops(start, start + count) == each
 
 
 def test_equal_samples_are_computed_once_by_the_prm():
@@ -166,15 +184,29 @@ def test_a_questions_ledger_does_not_depend_on_the_others(name):
 
 
 def test_shares_of_the_time_add_up_to_the_time(monkeypatch):
+    """Wrong behaviour: seconds that nobody is charged, or that two are."""
     import prm_scaling.search.scheduler as module
 
-    clock = iter(range(1000))
-    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
+    ticks = iter(range(10000))
+    clock = []
+
+    def perf_counter() -> float:
+        clock.append(float(next(ticks)))
+        return clock[-1]
+
+    monkeypatch.setattr(module.time, "perf_counter", perf_counter)
     names = [f"Q{i} " for i in range(3)]
     tree = {k.replace("Q ", n): v for n in names for k, v in BEAM_TREE.items()}
     rewards = {k.replace("Q ", n): v for n in names for k, v in BEAM_REWARDS.items()}
     run = Run(beam, 4, tree, rewards, names)
-    # Every call takes one tick: 3 to the policy, 3 to the PRM.
+    # Every call takes one tick: 3 to the policy, 3 to the PRM. A round asks the clock four times: three ticks, of
+    # which one is the engine's.
     assert sum(ledger.generate_seconds for _, ledger in run.results) == pytest.approx(3.0)
     assert sum(ledger.score_seconds for _, ledger in run.results) == pytest.approx(3.0)
+    assert sum(ledger.scheduler_seconds for _, ledger in run.results) == pytest.approx(6 * 2.0)
     assert {f.name for f in dataclasses.fields(Ledger)} == set(run.ledger.values())
+
+
+def test_a_cost_record_has_every_count_of_a_ledger():
+    """Wrong behaviour: a count that is made and not kept."""
+    assert Cost("beam", 4, "q", **Ledger().values()).halvings == 0

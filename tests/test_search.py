@@ -256,7 +256,7 @@ def test_one_question_searched_on_a_real_model_is_the_same_in_any_company(policy
 
     def paths(name, order, rows):
         policy = TransformersPolicy(policy_model, tokenizer, rows)
-        scheduler = Scheduler(policy, TransformersScorer(prm_model, rows), segment, limits, SIZES, 0, last_lines)
+        scheduler = Scheduler(policy, TransformersScorer(prm_model), segment, limits, SIZES, 0, last_lines)
         results = scheduler.run([asked[i] for i in order], lambda: STRATEGIES[name](4, params(), 3))
         return {i: [(p.name, p.tokens, p.ends) for p in r[0]] for i, r in zip(order, results, strict=True)}
 

@@ -282,7 +282,7 @@ def test_a_trained_prm_is_read_where_it_was_trained(tmp_path):
         if folder:
             model.save_pretrained(folder)
             model = AutoModelForTokenClassification.from_pretrained(folder)
-        scorer = TransformersScorer(model.eval(), 8)
+        scorer = TransformersScorer(model.eval())
         at, before = (
             [s.rewards for s in scorer.score([Score(c.prompt + c.tokens, moved(c, by)) for c in fresh])]
             for by in (0, -1)
@@ -313,7 +313,7 @@ def test_a_prm_learns_soft_labels_as_they_are(tmp_path):
     model = new_prm(tmp_path / "base", 1)
     examples = [example(c, row) for c, row in zip(chains, soft, strict=True)]
     fit(model, examples, step_loss, Settings(80, 16, 0.02, 0), tmp_path / "work", {})
-    scores = TransformersScorer(model.eval(), 8).score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
+    scores = TransformersScorer(model.eval()).score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
     for scored, row in zip(scores, soft, strict=True):
         assert scored.rewards == pytest.approx(row, abs=0.05)
 

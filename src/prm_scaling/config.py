@@ -163,10 +163,21 @@ class Models(Strict):
 
 
 class EngineParams(Strict):
-    """Who runs the models."""
+    """Who runs the models.
+
+    Attributes:
+        name: of the policies' engine.
+        scorer: of the PRMs'.
+        rows: paths that are decoded together; fewer where memory runs out.
+        cache_megabytes: for the keys and values that each model keeps, in units of 2**20 bytes.
+        context: tokens of a sequence at most; 0 takes each model's own limit (transformers: always).
+    """
 
     name: Literal["transformers", "vllm"]
+    scorer: Literal["transformers", "vllm"] = "transformers"
     rows: Count
+    cache_megabytes: Count
+    context: Annotated[int, Field(ge=0)] = 0
     dtype: Literal["float32", "bfloat16"]
     device: str
 

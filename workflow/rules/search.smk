@@ -92,28 +92,33 @@ use rule score_pool as score_checkpoints with:
         "Rewards of the PRMs' checkpoints"
 
 
+# With the PRMs of all seeds in one job, as in score_pool.
 rule search_tree:
     input:
         code("search_tree"),
-        files=lambda w: model_inputs(P.search.policy) + model_files(f"{R}/train/{w.prm}"),
+        files=model_inputs(P.search.policy) + [f for prm in GUIDES for f in model_files(f"{R}/train/{prm}")],
         model=f"{R}/models/{P.search.policy}/model.json",
-        prm=f"{R}/train/{{prm}}/prm.json",
+        prms=[f"{R}/train/{prm}/prm.json" for prm in GUIDES],
         problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
     output:
-        candidates=f"{R}/search/trees/{{strategy}}-{{prm}}.parquet",
-        costs=f"{R}/search/costs/{{strategy}}-{{prm}}.parquet",
+        candidates=expand(f"{R}/search/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
+        costs=expand(f"{R}/search/costs/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
     log:
-        f"logs/{P.scale}/search/{{strategy}}-{{prm}}.log",
+        f"logs/{P.scale}/search/{{strategy}}.log",
     benchmark:
-        f"logs/{P.scale}/benchmarks/{{strategy}}-{{prm}}.tsv"
+        f"logs/{P.scale}/benchmarks/{{strategy}}.tsv"
     conda:
         "../envs/model.yaml"
     params:
-        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "budgets", "beam", "mcts")},
+        strategy=lambda w: P.search.strategy_of(w.strategy),
+        sections=lambda w: P.search.sections(w.strategy),
+        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "budgets")},
         engine=PARAMS["engine"],
         separator=P.chains.separator,
+        sandbox=SANDBOX,
+        work=lambda w: f"work/{P.scale}/search/{w.strategy}",
         seed=P.seed,
     message:
-        "Search by {wildcards.strategy} with {wildcards.prm}"
+        "Search by {wildcards.strategy}"
     script:
         "../scripts/search_tree.py"

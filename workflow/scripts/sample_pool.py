@@ -1,6 +1,6 @@
 """search: a pool of samples a test problem, from which every budget of best-of-N and voting is computed."""
 
-from prm_scaling.job import begin, progress, read_json
+from prm_scaling.job import begin, progress
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -9,9 +9,10 @@ import torch
 from prm_scaling.chains.record import Chain
 from prm_scaling.chains.sample import of_path
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.load import load_policy
+from prm_scaling.engines.load import load_policy, size_of
 from prm_scaling.problems.record import Problem
 from prm_scaling.search import STRATEGIES
+from prm_scaling.search.ledger import Size
 from prm_scaling.search.record import Cost
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.storage import read_records, write_records
@@ -23,8 +24,10 @@ questions = [p.question for path in snakemake.input.problems for p in read_recor
 asked = [(q, prompt_tokens(q, tokenizer)) for q in questions]
 separator = snakemake.params.separator
 limits = Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], separator)
-size = read_json(snakemake.input.model)["parameters"]
-scheduler = Scheduler(policy, None, Steps(tokenizer, separator).ends, limits, (size, 0), snakemake.params.seed)
+sizes = (size_of(snakemake.input.model), Size(0))
+scheduler = Scheduler(
+    policy, None, Steps(tokenizer, separator).ends, limits, sizes, snakemake.params.seed, decode=tokenizer.decode
+)
 # In slices, so that progress shows.
 results = []
 report = progress("questions")

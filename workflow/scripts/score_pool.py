@@ -1,5 +1,6 @@
 """search: the rewards that PRMs give every step of the chains that they are tried on."""
 
+import math
 import time
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import torch
 
 from prm_scaling.chains.record import Chain
 from prm_scaling.engines.interface import Score
-from prm_scaling.engines.transformers import TransformersScorer
+from prm_scaling.engines.load import load_scorer, size_of
 from prm_scaling.models.source import source_of
 from prm_scaling.models.tokenizer import load_tokenizer
-from prm_scaling.prm.model import load_prm, positions
+from prm_scaling.prm.model import positions
 from prm_scaling.search.record import Rewards, ScoringCost
 from prm_scaling.storage import read_records, write_records
 
@@ -30,17 +31,19 @@ each = len(snakemake.input.prms) // len(snakemake.output.rewards)
 for place, (rewards_path, costs_path) in enumerate(zip(snakemake.output.rewards, snakemake.output.costs, strict=True)):
     rewards, costs = [], []
     for path in snakemake.input.prms[place * each : (place + 1) * each]:
-        prm = load_prm(Path(path).parent, tokenizer, engine["dtype"], engine["device"])
-        scorer = TransformersScorer(prm, engine["rows"])
-        described = read_json(path)
+        scorer, size, step = load_scorer(path, tokenizer, engine), size_of(path), read_json(path)["step"]
         for pool, chains in pools.items():
+            # What one pool costs does not depend on the one before.
+            scorer.forget()
             began = time.perf_counter()
-            scored = scorer.score([Score(c.prompt + c.tokens, positions(c)) for c in chains])
+            asked = [Score(c.prompt + c.tokens, positions(c), len(c.prompt), c.problem) for c in chains]
+            scored = scorer.score(asked)
             seconds = time.perf_counter() - began
-            rewards += [Rewards(described["step"], pool, c.id, s.rewards) for c, s in zip(chains, scored, strict=True)]
+            rewards += [Rewards(step, pool, c.id, s.rewards) for c, s in zip(chains, scored, strict=True)]
             computed, reused = sum(s.computed for s in scored), sum(s.reused for s in scored)
-            flops = 2.0 * described["parameters"] * computed
-            costs.append(ScoringCost(described["step"], pool, len(chains), computed, reused, flops, seconds))
+            flops = float(sum(size.flops(s.reused, s.reused + s.computed) for s in scored))
+            unscored = sum(any(map(math.isnan, s.rewards)) for s in scored)
+            costs.append(ScoringCost(step, pool, len(chains), computed, reused, flops, seconds, unscored))
             report(done := done + 1, len(pools) * len(snakemake.input.prms))
     write_records(rewards_path, rewards, Rewards)
     write_records(costs_path, costs, ScoringCost)

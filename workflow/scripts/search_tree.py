@@ -1,20 +1,22 @@
-"""search: one strategy guided by one PRM, at every budget of the ladder, one budget after the other."""
+"""search: one strategy, guided by the PRM of each seed in turn, at every budget, one after the other."""
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
-from prm_scaling.job import begin, progress, read_json
+from prm_scaling.job import begin, progress, provenance, read_json
 
 begin(snakemake.log[0], snakemake.threads)
 
 import torch
 
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.load import load_policy
-from prm_scaling.engines.transformers import TransformersScorer
-from prm_scaling.prm.model import load_prm
+from prm_scaling.engines.load import load_policy, load_scorer, size_of
 from prm_scaling.problems.record import Problem
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.agreement import classifier
+from prm_scaling.search.kept import Kept
 from prm_scaling.search.record import Candidate, Cost
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
@@ -25,39 +27,59 @@ torch.set_num_threads(snakemake.threads)
 spec, engine, separator = snakemake.params.search, snakemake.params.engine, snakemake.params.separator
 name, strategy = snakemake.wildcards.strategy, STRATEGIES[snakemake.params.strategy]
 policy, tokenizer = load_policy(snakemake.input.model, engine)
-prm = load_prm(Path(snakemake.input.prm).parent, tokenizer, engine["dtype"], engine["device"])
 questions = [p.question for path in snakemake.input.problems for p in read_records(path, Problem)]
 asked = [(q, prompt_tokens(q, tokenizer)) for q in questions]
-scheduler = Scheduler(
-    policy,
-    TransformersScorer(prm, engine["rows"]),
-    Steps(tokenizer, separator).ends,
-    Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], separator),
-    (read_json(snakemake.input.model)["parameters"], read_json(snakemake.input.prm)["parameters"]),
-    snakemake.params.seed,
-    classifier(tokenizer, sandbox.Limits(*snakemake.params.sandbox)),
-)
 # The router's thresholds, chosen on validation problems for each budget.
 tuned = read_json(snakemake.input.thresholds) if snakemake.input.get("thresholds") else {}
-candidates, costs = [], []
+told = {k: v for k, v in snakemake.params.items() if k != "work"}
+origin = json.dumps(provenance(snakemake.input, told, snakemake.params.seed), sort_keys=True)
 
 
-def search(budget):
-    """Starts a search."""
+def start(budget):
+    """Starts the search of one question."""
     return strategy(budget, parameters(snakemake.params.sections, tuned.get(str(budget))), spec["max_steps"])
 
 
-# A question or two first, so that no budget's time holds what is done once.
-scheduler.run(asked[:2], lambda: search(spec["budgets"][0]))
-for budget in spec["budgets"]:
-    report = progress(f"budget {budget}, questions")
-    results = scheduler.run(asked, lambda n=budget: search(n), report)
-    for (question, _), (paths, ledger) in zip(asked, results, strict=True):
-        costs.append(Cost(name, budget, question.id, **ledger.values()))
-        for path in paths:
-            text = tokenizer.decode(list(path.tokens))
-            place = ".".join(map(str, path.name))
-            found = Candidate(name, budget, question.id, place, text, path.whole, path.rewards, path.spent, path.visits)
-            candidates.append(found)
-write_records(snakemake.output.candidates, candidates, Candidate)
-write_records(snakemake.output.costs, costs, Cost)
+def search(prm: str, kept: Kept) -> tuple[list[Candidate], list[Cost]]:
+    """The searches of all questions at all budgets, guided by one PRM; ``kept`` has those that a killed job finished."""
+    scheduler = Scheduler(
+        policy,
+        load_scorer(prm, tokenizer, engine, questions),
+        Steps(tokenizer, separator).ends,
+        Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], separator),
+        (size_of(snakemake.input.model), size_of(prm)),
+        snakemake.params.seed,
+        classifier(tokenizer, sandbox.Limits(*snakemake.params.sandbox)),
+        tokenizer.decode,
+    )
+    candidates, costs = [], []
+    for budget in spec["budgets"]:
+        left = [item for item in asked if item[0].id not in kept.found(budget)]
+        scheduler.run(
+            left,
+            lambda n=budget: start(n),
+            progress(f"{Path(prm).parent.name}, budget {budget}, questions"),
+            lambda i, paths, ledger, n=budget, left=left: kept.add(n, left[i][0].id, paths, ledger),
+        )
+        results = kept.found(budget)
+        for question, _ in asked:
+            paths, ledger = results[question.id]
+            costs.append(Cost(name, budget, question.id, **ledger.values()))
+            for path in paths:
+                place = ".".join(map(str, path.name))
+                text = tokenizer.decode(list(path.tokens))
+                told = (path.whole, path.rewards, path.spent, path.visits)
+                candidates.append(Candidate(name, budget, question.id, place, text, *told))
+    return candidates, costs
+
+
+for prm, to_candidates, to_costs in zip(
+    snakemake.input.prms, snakemake.output.candidates, snakemake.output.costs, strict=True
+):
+    key = hashlib.sha256(f"{prm} {origin}".encode()).hexdigest()[:16]
+    kept = Kept(Path(snakemake.params.work) / Path(prm).parent.name, key)
+    candidates, costs = search(prm, kept)
+    write_records(to_candidates, candidates, Candidate)
+    write_records(to_costs, costs, Cost)
+# Only a finished job clears what it kept: a killed one goes on from there.
+shutil.rmtree(snakemake.params.work)

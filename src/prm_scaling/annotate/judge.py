@@ -75,7 +75,7 @@ def annotate(
             start, end = critique.chain.spans[len(critique.verdicts)]
             critique.tokens += between if critique.verdicts else ()
             critique.tokens += without_separator(critique.chain.tokens[start:end], separator, tokenizer)
-        extensions = judge.extend([Extend(c.tokens, sampling, seed=0) for c in live])
+        extensions = judge.extend([Extend(c.tokens, sampling, 0, c.chain.problem) for c in live])
         for critique, extension in zip(live, extensions, strict=True):
             critique.tokens += extension.tokens
             critique.verdicts.append(tokenizer.decode(list(extension.tokens)))

@@ -94,7 +94,9 @@ def _right_rollouts(
 ) -> list[int]:
     """How many of ``rollouts`` completions after each (chain, step) are right."""
     requests = [
-        Extend(chain.prompt + chain.tokens[: chain.ends[step]], sampling, seed_of(seed, chain.id, step, j))
+        Extend(
+            chain.prompt + chain.tokens[: chain.ends[step]], sampling, seed_of(seed, chain.id, step, j), chain.problem
+        )
         for chain, step in asked
         for j in range(rollouts)
     ]

@@ -30,7 +30,7 @@ def sample_chains(
     chains: list[Chain] = []
     for start in range(0, len(questions), SLICE):
         asked = [(q, prompt_tokens(q, tokenizer), i) for q in questions[start : start + SLICE] for i in range(samples)]
-        requests = [Extend(prompt, sampling, seed_of(seed, "chain", q.id, i)) for q, prompt, i in asked]
+        requests = [Extend(prompt, sampling, seed_of(seed, "chain", q.id, i), q.id) for q, prompt, i in asked]
         for (question, prompt, i), extension in zip(asked, policy.extend(requests), strict=True):
             ends, finished = steps.ends(extension.tokens), extension.finish == "end"
             chains.append(as_chain(question, prompt, i, extension.tokens, ends, finished, tokenizer))

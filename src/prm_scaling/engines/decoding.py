@@ -22,9 +22,14 @@ def draw(logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, u
 
     Returns:
         (batch,) token ids.
+
+    Raises:
+        FloatingPointError: a row of logits is not a distribution.
     """
-    greedy = logits.argmax(dim=-1)
-    if not bool((temperature > 0).any()):
+    sampled = bool((temperature > 0).any())
+    greedy = logits.argmax(dim=-1) if bool((temperature <= 0).any()) else torch.zeros_like(temperature).long()
+    if not sampled:
+        _finite(logits.gather(1, greedy.unsqueeze(1)))
         return greedy
     scaled = logits.float() / temperature.clamp_min(1e-6).unsqueeze(1)
     probabilities = scaled.softmax(dim=-1)
@@ -32,7 +37,13 @@ def draw(logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, u
         ordered, order = probabilities.sort(dim=-1, descending=True)
         outside = ordered.cumsum(dim=-1) - ordered >= top_p.unsqueeze(1)
         probabilities = torch.zeros_like(probabilities).scatter(1, order, ordered.masked_fill(outside, 0.0))
-    cumulative = probabilities.double().cumsum(dim=-1)
+    cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
+    _finite(cumulative[:, -1:])
     threshold = uniform.double().unsqueeze(1) * cumulative[:, -1:]
-    sampled = torch.searchsorted(cumulative, threshold, right=True).squeeze(1).clamp_max(logits.shape[1] - 1)
-    return torch.where(temperature > 0, sampled, greedy)
+    drawn = torch.searchsorted(cumulative, threshold, right=True).squeeze(1).clamp_max(logits.shape[1] - 1)
+    return torch.where(temperature > 0, drawn, greedy)
+
+
+def _finite(values: torch.Tensor) -> None:
+    if not bool(values.isfinite().all()):
+        raise FloatingPointError("the policy's logits are not finite: its weights have diverged")

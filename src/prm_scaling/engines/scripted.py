@@ -25,38 +25,64 @@ def text_of(tokens: Sequence[int]) -> str:
     return "".join(map(chr, tokens))
 
 
-class ScriptedPolicy:
+class _Reader:
+    """What an engine that computes each token of a tree once has read.
+
+    Attributes:
+        calls: the number of requests of each call so far.
+        context, halvings: see :class:`prm_scaling.engines.interface.Engine`.
+    """
+
+    def __init__(self, context: int):
+        self.calls: list[int] = []
+        self.context, self.halvings = context, 0
+        self._read: set[tuple[str, tuple[int, ...]]] = set()
+
+    def forget(self) -> None:
+        """Nothing has been read."""
+        self._read.clear()
+
+    def _compute(self, tree: str, tokens: tuple[int, ...]) -> int:
+        """Reads ``tokens``; how many of them are new."""
+        prefixes = {(tree, tokens[: i + 1]) for i in range(len(tokens))}
+        new = len(prefixes - self._read)
+        self._read |= prefixes
+        return new
+
+
+class ScriptedPolicy(_Reader):
     """Follows a tree: the text of a prefix, prompt included -> its continuations.
 
     The n-th request of a call for the same prefix takes the n-th continuation, round and round. From
     there on an extension that no stop text ends goes along first continuations. Neither seed nor
-    temperature matters. As in every engine, an equal prefix is computed once a call.
-
-    Attributes:
-        calls: the number of requests of each call so far.
+    temperature matters.
     """
 
-    def __init__(self, tree: Mapping[str, Sequence[str]]):
+    def __init__(self, tree: Mapping[str, Sequence[str]], context: int = 1 << 20):
+        super().__init__(context)
         self._tree = tree
-        self.calls: list[int] = []
 
     def extend(self, requests: Sequence[Extend]) -> list[Extension]:
         """See :class:`prm_scaling.engines.interface.Policy`; ``KeyError`` for a prefix that has no script."""
         self.calls.append(len(requests))
-        asked: Counter[tuple[int, ...]] = Counter()
+        asked: Counter[tuple[str, tuple[int, ...]]] = Counter()
         results = []
         for request in requests:
-            nth, size = asked[request.prefix], len(request.prefix)
-            asked[request.prefix] += 1
+            key = (request.tree, request.prefix)
+            nth, size = asked[key], len(request.prefix)
+            asked[key] += 1
+            # A prefix that is held is entered by computing its last token, once a call.
+            computed = self._compute(*key) or (0 if nth else min(1, size))
             tokens, finish = self._follow(text_of(request.prefix), nth, request.sampling)
-            results.append(Extension(tokens, finish, *((0, size) if nth else (size, 0))))
+            results.append(Extension(tokens, finish, computed, size - computed))
+            self._compute(request.tree, request.prefix + tokens[: results[-1].fed])
         return results
 
     def _follow(self, prefix: str, nth: int, sampling: Sampling) -> tuple[tuple[int, ...], Finish]:
-        text = ""
-        while len(text) < sampling.max_tokens:
+        text, most = "", min(sampling.max_tokens, self.context - len(prefix))
+        while len(text) < most:
             branches = self._tree[prefix + text]
-            for character in branches[nth % len(branches)][: sampling.max_tokens - len(text)]:
+            for character in branches[nth % len(branches)][: most - len(text)]:
                 if character == END:
                     return tokens_of(text), "end"
                 text += character
@@ -66,25 +92,20 @@ class ScriptedPolicy:
         return tokens_of(text), "length"
 
 
-class ScriptedScorer:
-    """Rewards by the text up to and including the scored position; equal sequences are computed once a call.
+class ScriptedScorer(_Reader):
+    """Rewards by the text up to and including the scored position."""
 
-    Attributes:
-        calls: the number of requests of each call so far.
-    """
-
-    def __init__(self, rewards: Mapping[str, float]):
+    def __init__(self, rewards: Mapping[str, float], context: int = 1 << 20):
+        super().__init__(context)
         self._rewards = rewards
-        self.calls: list[int] = []
 
     def score(self, requests: Sequence[Score]) -> list[Scored]:
         """See :class:`prm_scaling.engines.interface.Scorer`; ``KeyError`` for a position that has no script."""
         self.calls.append(len(requests))
-        seen: set[tuple[int, ...]] = set()
         results = []
         for request in requests:
-            size, known = len(request.tokens), request.tokens in seen
-            seen.add(request.tokens)
+            read = request.tokens[: request.positions[-1] + 1] if request.positions else ()
+            computed = self._compute(request.tree, read)
             rewards = tuple(self._rewards[text_of(request.tokens[: p + 1])] for p in request.positions)
-            results.append(Scored(rewards, *((0, size) if known else (size, 0))))
+            results.append(Scored(rewards, computed, len(read) - computed))
         return results

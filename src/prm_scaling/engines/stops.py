@@ -22,12 +22,16 @@ class StopTexts:
         """Whether the last of ``tokens`` completes one of ``stops``."""
         return any(self._completes(tokens, stop) for stop in stops)
 
-    def _completes(self, tokens: Sequence[int], stop: str) -> bool:
+    def candidates(self, stop: str) -> frozenset[int]:
+        """The tokens that may complete ``stop``."""
         if stop not in self._candidates:
             ids = range(len(self._tokenizer))
             texts = ((i, self._tokenizer.decode([i])) for i in ids)
             self._candidates[stop] = frozenset(i for i, text in texts if stop[-1] in text or "\ufffd" in text)
-        if tokens[-1] not in self._candidates[stop]:
+        return self._candidates[stop]
+
+    def _completes(self, tokens: Sequence[int], stop: str) -> bool:
+        if tokens[-1] not in self.candidates(stop):
             return False
         tail = list(tokens[-self.TAIL :])
         return self._tokenizer.decode(tail).count(stop) > self._tokenizer.decode(tail[:-1]).count(stop)

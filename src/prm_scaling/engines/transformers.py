@@ -1,168 +1,225 @@
-"""The engine on transformers: a batched decoding loop over any causal LM, and PRM scoring."""
+"""The engine on transformers: any causal LM with full attention as a policy, and PRM scoring, on CPU or CUDA.
 
+Both keep the keys and values of the trees that they read (:mod:`prm_scaling.engines.store`), so each token of a tree
+is computed once. Paths are decoded together and leave and enter singly (continuous batching).
+"""
+
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from prm_scaling.engines.decoding import draw, uniforms
+from prm_scaling.engines.decoding import draw
+from prm_scaling.engines.faults import out_of_memory
 from prm_scaling.engines.interface import Extend, Extension, Finish, Score, Scored
+from prm_scaling.engines.radix import Node
+from prm_scaling.engines.reading import Reader, Row, last_token
+from prm_scaling.engines.seats import Ready, Seats
 from prm_scaling.engines.stops import StopTexts
+from prm_scaling.engines.store import Store
+
+# Tokens that are read at once, padding included: enough to fill a pass, few enough for a processor's cache.
+TOKENS = 4096
 
 
-def padded(sequences: Sequence[Sequence[int]], pad: int, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """(batch, longest) token ids and attention mask."""
-    longest = max(len(s) for s in sequences)
-    ids = torch.full((len(sequences), longest), pad)
-    mask = torch.zeros((len(sequences), longest), dtype=torch.long)
-    for row, sequence in enumerate(sequences):
-        place = slice(longest - len(sequence), longest) if left else slice(0, len(sequence))
-        ids[row, place] = torch.tensor(sequence)
-        mask[row, place] = 1
-    return ids, mask
+def context_of(model: PreTrainedModel) -> int:
+    """Tokens that a sequence may have."""
+    return int(model.config.get_text_config().max_position_embeddings)
 
 
-def batches(lengths: Sequence[int], most_rows: int, most_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of like length, longest first, each within both limits."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        longest = lengths[batch[0]] if batch else lengths[index]
-        if batch and (len(batch) >= most_rows or (len(batch) + 1) * longest > most_tokens):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+class _Keeper:
+    """A model, what it has read, and how often its batch was halved."""
 
-
-class TransformersPolicy:
-    """Extends prefixes; equal prefixes of a call are computed once and shared."""
-
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: int):
-        """``rows`` is the number of sequences that are decoded together."""
+    def __init__(self, model: PreTrainedModel, megabytes: int, tokens: int):
         self._model = model.eval()
-        self._tokenizer = tokenizer
-        self._rows = rows
+        self.context = context_of(model)
+        self.store = Store(model, megabytes)
+        self._reader = Reader(model, self.store, tokens)
+
+    @property
+    def halvings(self) -> int:
+        """How often the batch was halved because memory ran out."""
+        return self._reader.halvings
+
+    def forget(self) -> None:
+        """Give up what was kept of all trees."""
+        self.store.forget()
+
+    @contextmanager
+    def _whole_or_nothing(self) -> Iterator[None]:
+        """After an error nothing that is half computed is kept."""
+        try:
+            with torch.inference_mode():
+                yield
+        except BaseException:
+            self.forget()
+            raise
+
+
+class TransformersPolicy(_Keeper):
+    """Extends prefixes; what the paths of a tree share is computed once."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: int, megabytes: int = 1024):
+        """``rows`` paths are decoded together; ``megabytes`` bound the keys and values that are kept."""
+        super().__init__(model, megabytes, TOKENS)
+        self._head = model.get_output_embeddings()
+        self._rows = self._room = rows
         self._stops = StopTexts(tokenizer)
         self._end = tokenizer.eos_token_id
-        self._pad = self._end if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        self._flags: dict[frozenset[tuple[str, ...]], np.ndarray] = {}
 
-    @torch.inference_mode()
     def extend(self, requests: Sequence[Extend]) -> list[Extension]:
-        """See :class:`prm_scaling.engines.interface.Policy`."""
-        results: dict[int, Extension] = {}
-        # Sorting by prefix as well as by length brings equal prefixes into one batch.
-        order = sorted(range(len(requests)), key=lambda i: (-len(requests[i].prefix), requests[i].prefix))
-        for start in range(0, len(order), self._rows):
-            chunk = order[start : start + self._rows]
-            for index, extension in zip(chunk, self._extend_batch([requests[i] for i in chunk]), strict=True):
-                results[index] = extension
+        """See :class:`prm_scaling.engines.interface.Policy`.
+
+        Raises:
+            CacheTooSmall: a path does not fit the memory for keys and values.
+            FloatingPointError: the model's logits are not finite.
+        """
+        limits = [min(r.sampling.max_tokens, self.context - len(r.prefix)) for r in requests]
+        results = {i: Extension((), "length", 0, 0) for i, limit in enumerate(limits) if limit < 1}
+        able = [i for i in range(len(requests)) if i not in results]
+        if able:
+            widest = max(len(requests[i].prefix) + limits[i] for i in able)
+            self.store.check(widest)
+            # The seats' copies take as much memory again as the store may have, at most.
+            seats = min(self._rows, len(able), self.store.most // widest)
+            batch = Seats(seats, max(limits[i] for i in able), self.store, self._model.device)
+            # Equal prefixes, and such of like length, come together: little padding.
+            order = sorted(able, key=lambda i: (-len(requests[i].prefix), requests[i].tree, requests[i].prefix))
+            with self._whole_or_nothing():
+                self._run(deque((i, requests[i], limits[i]) for i in order), batch, results)
         return [results[i] for i in range(len(requests))]
 
-    def _extend_batch(self, requests: list[Extend]) -> list[Extension]:
-        first: dict[tuple[int, ...], int] = {}
-        for i, request in enumerate(requests):
-            first.setdefault(request.prefix, i)
-        prefixes = list(first)
-        place = {prefix: i for i, prefix in enumerate(prefixes)}
-        rows = torch.tensor([place[r.prefix] for r in requests])
-        ids, mask = padded(prefixes, self._pad, left=True)
-        cache = DynamicCache(config=self._model.config)
-        logits = self._forward(ids, mask, cache)[rows]
-        cache.batch_select_indices(rows)
-        tokens, finishes = self._decode(requests, logits, mask[rows], cache)
-        return [
-            Extension(
-                tuple(tokens[i]),
-                finishes[i],
-                computed=len(r.prefix) if first[r.prefix] == i else 0,
-                reused=0 if first[r.prefix] == i else len(r.prefix),
-            )
-            for i, r in enumerate(requests)
-        ]
+    def _run(self, waiting: deque[tuple[int, Extend, int]], seats: Seats, results: dict[int, Extension]) -> None:
+        """Until nobody waits: read prefixes, seat paths, draw a token each, feed it where the path goes on."""
+        ready: deque[tuple[Ready, torch.Tensor]] = deque()
+        while waiting or ready or seats.ready:
+            room, seated = min(self._room, len(seats.drawn)), len(seats.ready)
+            fed = min(seated, room)
+            try:
+                logits = [self._head(self._reader.step(seats, fed)).float()] if fed else []
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or fed == 1:
+                    raise
+                self._room = fed // 2
+                self._reader.halvings += 1
+                continue
+            if not ready and waiting and seated < room:
+                ready = self._read(waiting)
+            entering = [ready.popleft() for _ in range(min(len(ready), max(0, room - seated)))]
+            drawing = np.arange(fed)
+            if entering:
+                seats.take([one for one, _ in entering])
+                drawing = np.concatenate([drawing, np.arange(seated, len(seats.ready))])
+                logits.append(torch.stack([row for _, row in entering]))
+            drawn = draw(torch.cat(logits), *seats.sampling(drawing)).cpu().numpy()
+            self._note(seats, drawing, drawn, results)
 
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-        """The logits of the last position; ``mask`` covers the cached tokens too."""
-        positions = (mask.cumsum(dim=1) - 1).clamp_min(0)[:, -ids.shape[1] :]
-        device = self._model.device
-        output = self._model(
-            input_ids=ids.to(device),
-            attention_mask=mask.to(device),
-            position_ids=positions.to(device),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return output.logits[:, -1].float().cpu()
-
-    def _decode(
-        self, requests: list[Extend], logits: torch.Tensor, mask: torch.Tensor, cache: DynamicCache
-    ) -> tuple[list[list[int]], list[Finish]]:
-        longest = max(r.sampling.max_tokens for r in requests)
-        noise = torch.from_numpy(np.stack([uniforms(r.seed, longest) for r in requests]))
-        temperature = torch.tensor([r.sampling.temperature for r in requests])
-        top_p = torch.tensor([r.sampling.top_p for r in requests])
-        tokens: list[list[int]] = [[] for _ in requests]
-        finishes: list[Finish] = ["length"] * len(requests)
-        live = torch.arange(len(requests))
-        for step in range(longest):
-            drawn = draw(logits, temperature[live], top_p[live], noise[live, step])
-            going = [
-                position
-                for position, (row, token) in enumerate(zip(live.tolist(), drawn.tolist(), strict=True))
-                if self._goes_on(requests[row], tokens[row], token, finishes, row)
-            ]
-            if not going or step + 1 == longest:
+    def _read(self, waiting: deque[tuple[int, Extend, int]]) -> deque[tuple[Ready, torch.Tensor]]:
+        """The next requests, as far as there is room for them, with the logits after their prefixes."""
+        chunk: list[Ready] = []
+        while waiting and len(chunk) < self._room:
+            index, request, limit = waiting[0]
+            planned = self.store.plan(request.tree, request.prefix, reserve=limit)
+            if planned is None:
                 break
-            if len(going) < len(live):
-                keep = torch.tensor(going)
-                cache.batch_select_indices(keep)
-                live, drawn, mask = live[keep], drawn[keep], mask[keep]
-            mask = torch.cat([mask, torch.ones((len(live), 1), dtype=mask.dtype)], dim=1)
-            logits = self._forward(drawn.unsqueeze(1), mask, cache)
-        return tokens, finishes
+            waiting.popleft()
+            chunk.append(Ready(index, request, planned[0], limit, planned[1]))
+        logits: dict[Node, torch.Tensor] = {}
+        wanted = dict.fromkeys(one.node for one in chunk)
 
-    def _goes_on(self, request: Extend, tokens: list[int], token: int, finishes: list[Finish], row: int) -> bool:
-        if token == self._end:
-            finishes[row] = "end"
-            return False
-        tokens.append(token)
-        if self._stops.complete(tokens, request.sampling.stop):
-            finishes[row] = "stop"
-            return False
-        return len(tokens) < request.sampling.max_tokens
+        def take(hidden: torch.Tensor, rows: list[Row]) -> None:
+            found = [(node, i, row.last_of(node)) for i, row in enumerate(rows) for node, _, _ in row.nodes]
+            found = [item for item in found if item[0] in wanted]
+            if found:
+                nodes, row, column = zip(*found, strict=True)
+                logits.update(zip(nodes, self._head(hidden[list(row), list(column)]).float(), strict=True))
+
+        self._reader.compute(wanted, take)
+        again = [one for one in {one.node: one for one in chunk}.values() if one.node not in logits]
+        for one in again:
+            one.computed = 1
+        self._reader.feed([last_token(one.node) for one in again], take)
+        return deque((one, logits[one.node]) for one in chunk)
+
+    def _note(self, seats: Seats, drawing: np.ndarray, drawn: np.ndarray, results: dict[int, Extension]) -> None:
+        """Notes the drawn tokens and ends paths."""
+        seats.note(drawing, drawn)
+        ended = drawn == self._end
+        full = seats.drawn[drawing] >= seats.limit[drawing]
+        stopped = np.zeros_like(ended)
+        for place in np.flatnonzero(self._may_stop(seats, drawing, drawn) & ~ended).tolist():
+            seat = int(drawing[place])
+            count = int(seats.drawn[seat])
+            tail = seats.tokens[seat, max(0, count - StopTexts.TAIL) : count].tolist()
+            stopped[place] = self._stops.complete(tail, seats.ready[seat].request.sampling.stop)
+        over = np.flatnonzero(ended | full | stopped).tolist()
+        for place in over:
+            seat = int(drawing[place])
+            finish: Finish = "end" if ended[place] else "stop" if stopped[place] else "length"
+            one, count = seats.ready[seat], int(seats.drawn[seat]) - bool(ended[place])
+            tokens = tuple(seats.tokens[seat, :count].tolist())
+            results[one.index] = Extension(tokens, finish, one.computed, len(one.request.prefix) - one.computed)
+        if over:
+            seats.keep(drawing[over].tolist())
+            seats.leave(drawing[over].tolist())
+
+    def _may_stop(self, seats: Seats, drawing: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """(drawing,) whether the drawn token is one that may complete a stop text of any path."""
+        stops = frozenset(seats.ready[seat].request.sampling.stop for seat in drawing.tolist())
+        if stops not in self._flags:
+            flags = np.zeros(self._model.config.get_text_config().vocab_size, dtype=bool)
+            for stop in set().union(*stops):
+                flags[list(self._stops.candidates(stop))] = True
+            self._flags[stops] = flags
+        return self._flags[stops][drawn]
 
 
-class TransformersScorer:
-    """Scores positions with a token-classification PRM (one logit a token)."""
+class TransformersScorer(_Keeper):
+    """Scores positions with a token-classification PRM (one logit a token); each token of a tree is read once."""
 
-    def __init__(self, model: PreTrainedModel, rows: int, tokens: int = 65536):
-        """``rows`` and ``tokens`` bound one batch."""
-        self._model = model.eval()
-        self._rows, self._tokens = rows, tokens
+    def __init__(self, model: PreTrainedModel, megabytes: int = 1024, tokens: int = TOKENS):
+        """``megabytes`` bound the keys and values that are kept, ``tokens`` one batch with its padding."""
+        super().__init__(model, megabytes, tokens)
 
-    @torch.inference_mode()
     def score(self, requests: Sequence[Score]) -> list[Scored]:
-        """See :class:`prm_scaling.engines.interface.Scorer`; equal sequences are computed once."""
-        unique = list(dict.fromkeys(r.tokens for r in requests))
-        place = {tokens: i for i, tokens in enumerate(unique)}
-        probabilities: dict[int, torch.Tensor] = {}
-        for batch in batches([len(t) for t in unique], self._rows, self._tokens):
-            ids, mask = padded([unique[i] for i in batch], 0, left=False)
-            device = self._model.device
-            logits = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-            for row, index in enumerate(batch):
-                probabilities[index] = logits[row, : len(unique[index]), 0].float().sigmoid().cpu()
-        seen: set[int] = set()
-        results = []
-        for request in requests:
-            index = place[request.tokens]
-            rewards = tuple(probabilities[index][list(request.positions)].tolist())
-            if not all(np.isfinite(rewards)):
-                raise FloatingPointError("the PRM returned a reward that is not finite: its weights have diverged")
-            new = index not in seen
-            seen.add(index)
-            size = len(request.tokens)
-            results.append(Scored(rewards, computed=size if new else 0, reused=0 if new else size))
+        """See :class:`prm_scaling.engines.interface.Scorer`.
+
+        Tokens after the last position are not read. A sequence that is longer than the PRM's context has no number at
+        the positions beyond it.
+
+        Raises:
+            CacheTooSmall: a sequence does not fit the memory for keys and values.
+        """
+        read = [r.tokens[: min(r.positions[-1] + 1, self.context)] if r.positions else () for r in requests]
+        self.store.check(max(map(len, read), default=0))
+        results: list[Scored] = []
+        with self._whole_or_nothing():
+            while len(results) < len(requests):
+                chunk: list[tuple[Node, int]] = []
+                for i in range(len(results), len(requests)):
+                    planned = self.store.plan(requests[i].tree, read[i])
+                    if planned is None:
+                        break
+                    chunk.append(planned)
+                self._reader.compute((node for node, _ in chunk), self._note)
+                for node, computed in chunk:
+                    request = requests[len(results)]
+                    results.append(Scored(self._rewards(node, request.positions), computed, node.depth - computed))
+                    node.pins -= 1
         return results
+
+    def _note(self, hidden: torch.Tensor, rows: list[Row]) -> None:
+        """Notes the probability after each token that was read."""
+        probabilities = self._model.score(hidden)[..., 0].float().sigmoid().cpu().numpy()
+        for row, values in zip(rows, probabilities, strict=True):
+            self.store.values[np.concatenate(row.slots)] = values[: len(row.tokens)]
+
+    def _rewards(self, node: Node, positions: tuple[int, ...]) -> tuple[float, ...]:
+        values = self.store.values[node.path_slots()]
+        # What follows a token without a number was computed from it.
+        values = np.where(np.isnan(values).cumsum() > 0, np.nan, values)
+        return tuple(float(values[p]) if p < len(values) else float("nan") for p in positions)

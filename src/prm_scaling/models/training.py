@@ -20,7 +20,6 @@ from transformers import (
     get_linear_schedule_with_warmup,
 )
 
-from prm_scaling.engines.transformers import padded
 from prm_scaling.models.example import Example
 from prm_scaling.models.optimizer import MuonWithAdamW
 from prm_scaling.seeds import stream
@@ -82,9 +81,10 @@ def collate(batches: list[list[Example]]) -> dict[str, torch.Tensor]:
     attention without a mask is faster.
     """
     (batch,) = batches
-    ids, _ = padded([e.tokens for e in batch], 0, left=False)
+    ids = torch.zeros((len(batch), max(len(e.tokens) for e in batch)), dtype=torch.long)
     targets = torch.full(ids.shape, math.nan)
     for row, example in enumerate(batch):
+        ids[row, : len(example.tokens)] = torch.tensor(example.tokens)
         targets[row, : len(example.targets)] = torch.tensor(example.targets)
     return {"input_ids": ids, "targets": targets}
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rewards:
-    """The rewards that a PRM, after ``step`` steps of its training, gives the steps of one chain of a pool."""
+    """The rewards that a PRM, after ``step`` steps of its training, gives the steps of one chain of a pool.
+
+    A reward is NaN where the PRM gave no number.
+    """
 
     step: int
     pool: str
@@ -15,7 +18,7 @@ class Rewards:
 
 @dataclass(frozen=True)
 class ScoringCost:
-    """What it cost a PRM to rate a whole pool."""
+    """What it cost a PRM to rate a whole pool, and how many of its chains it gave no number."""
 
     step: int
     pool: str
@@ -24,6 +27,7 @@ class ScoringCost:
     prm_reused: int
     prm_flops: float
     seconds: float
+    unscored: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,16 @@ class Cost:
     prm_flops: float
     generate_seconds: float
     score_seconds: float
+    verify_seconds: float = 0.0
+    scheduler_seconds: float = 0.0
+    refused: int = 0
+    cut: int = 0
+    unfinished: int = 0
+    stepless: int = 0
+    empty_steps: int = 0
+    garbled: int = 0
+    unscored: int = 0
+    halvings: int = 0
 
 
 @dataclass(frozen=True)

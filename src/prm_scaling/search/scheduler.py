@@ -1,12 +1,13 @@
 """Advances the searches of all questions together and merges their requests into full batches."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from prm_scaling.engines.interface import Extend, Extension, Policy, Sampling, Score, Scorer
 from prm_scaling.problems.record import Question
-from prm_scaling.search.ledger import Ledger
+from prm_scaling.search.ledger import Ledger, Size, shares
 from prm_scaling.search.path import Classify, Path, Rate, Request, Searching, Solve, Step
 from prm_scaling.seeds import seed_of
 
@@ -41,9 +42,10 @@ class Scheduler:
         scorer: Scorer | None,
         segment: Callable[[tuple[int, ...]], tuple[int, ...]],
         limits: Limits,
-        sizes: tuple[int, int],
+        sizes: tuple[Size, Size],
         seed: int,
         classify: Callable[[Sequence[tuple[Question, Path]]], list[str | None]] | None = None,
+        decode: Callable[[Sequence[int]], str] | None = None,
     ):
         """
         Args:
@@ -51,41 +53,77 @@ class Scheduler:
             scorer: rates them; without one, paths come back without rewards.
             segment: the exclusive ends of the steps of a solution's tokens.
             limits: sampling parameters.
-            sizes: non-embedding parameters of policy and PRM, for FLOPs.
+            sizes: of policy and PRM, for FLOPs.
             seed: of the run; randomness is a stream per (seed, question, path name).
             classify: names the class of each path's answer, ``None`` where there is none, from the question alone.
+            decode: the text of tokens; without it, empty and garbled steps are not counted.
         """
         self._policy, self._scorer, self._segment = policy, scorer, segment
-        self._limits, self._sizes, self._seed, self._classes = limits, sizes, seed, classify
+        self._limits, self._sizes, self._seed = limits, sizes, seed
+        self._classes, self._decode = classify, decode
+        self._elsewhere = 0.0
 
     def run(
         self,
         questions: Sequence[tuple[Question, tuple[int, ...]]],
         strategy: Callable[[], Searching],
         progress: Callable[[int, int], None] = lambda done, total: None,
+        found: Callable[[int, list[Path], Ledger], None] = lambda index, paths, ledger: None,
     ) -> list[tuple[list[Path], Ledger]]:
         """The candidates and the cost of each question, in order.
+
+        Engines forget what they held before: a search costs the same whatever was searched before it. A question
+        whose prompt leaves no room in the policy's context has no candidates, and says so in its ledger.
 
         Args:
             questions: each with its prompt's tokens.
             strategy: starts one question's search.
             progress: called with (finished questions, all questions).
+            found: called with each question's place and result as soon as its search is over.
         """
+        for engine in (self._policy, self._scorer):
+            if engine is not None:
+                engine.forget()
         results: list[tuple[list[Path], Ledger] | None] = [None] * len(questions)
         live: dict[int, Search] = {}
         for index, (question, prompt) in enumerate(questions):
+            if len(prompt) >= self._policy.context:
+                results[index] = ([], Ledger(refused=1))
+                found(index, [], Ledger(refused=1))
+                continue
             generator = strategy()
             live[index] = Search(question, prompt, generator, next(generator), Ledger())
         while live:
-            answers = self._answer(list(live.values()))
-            for (index, search), answer in zip(list(live.items()), answers, strict=True):
+            began, self._elsewhere, halved = time.perf_counter(), 0.0, self._halvings()
+            searches = dict(live)
+            answers = self._answer(list(searches.values()))
+            for (index, search), answer in zip(searches.items(), answers, strict=True):
                 try:
                     search.request = search.generator.send(answer)
                 except StopIteration as end:
+                    search.ledger.unfinished += sum(not path.whole for path in end.value)
                     results[index] = (end.value, search.ledger)
                     del live[index]
+            own = (time.perf_counter() - began - self._elsewhere) / len(searches)
+            for search in searches.values():
+                search.ledger.scheduler_seconds += own
+                search.ledger.halvings += self._halvings() - halved
+            for index in [i for i in searches if i not in live]:
+                paths, ledger = results[index] or ([], Ledger())
+                found(index, paths, ledger)
             progress(len(questions) - len(live), len(questions))
         return [r for r in results if r is not None]
+
+    def _halvings(self) -> int:
+        return self._policy.halvings + (self._scorer.halvings if self._scorer else 0)
+
+    def _timed(self, call: Callable, requests: Sequence) -> tuple[list, float]:
+        """What an engine answers, and the seconds that it took."""
+        began = time.perf_counter()
+        answers = call(requests)
+        seconds = time.perf_counter() - began
+        self._elsewhere += seconds
+        return answers, seconds
 
     def _answer(self, searches: list[Search]) -> list[list[Path]]:
         answers: dict[int, list[Path]] = {}
@@ -110,23 +148,24 @@ class Scheduler:
                 search.prompt + path.tokens,
                 self._sampling(search.request, path),
                 seed_of(self._seed, search.question.id, *path.name, sample),
+                search.question.id,
             )
             for search, path, sample in asked
         ]
-        began = time.perf_counter()
-        extensions = self._policy.extend(requests)
-        seconds = time.perf_counter() - began
-        work = sum(e.computed + len(e.tokens) for e in extensions)
+        extensions, seconds = self._timed(self._policy.extend, requests)
+        parts = shares(seconds, [e.computed + e.fed for e in extensions])
         grown: dict[int, list[Path]] = {id(s): [] for s in searches}
-        for (search, path, sample), e in zip(asked, extensions, strict=True):
-            ledger, tokens = search.ledger, e.computed + len(e.tokens)
+        for (search, path, sample), e, part in zip(asked, extensions, parts, strict=True):
+            ledger, prefix = search.ledger, len(search.prompt) + len(path.tokens)
             ledger.generated += len(e.tokens)
             ledger.prompt_computed += e.computed
             ledger.prompt_reused += e.reused
             ledger.policy_calls += 1
-            ledger.policy_flops += 2 * self._sizes[0] * tokens
-            ledger.generate_seconds += seconds * tokens / max(work, 1)
-            grown[id(search)].append(self._extended(path, sample, e, isinstance(search.request, Solve)))
+            ledger.policy_flops += self._sizes[0].flops(prefix - e.computed, prefix + e.fed)
+            ledger.generate_seconds += part
+            new = self._extended(path, sample, e, isinstance(search.request, Solve))
+            self._count_faults(ledger, path, new)
+            grown[id(search)].append(new)
         return [[replace(path, spent=s.ledger.generated) for path in grown[id(s)]] for s in searches]
 
     def _sampling(self, request: Request, path: Path) -> Sampling:
@@ -154,24 +193,36 @@ class Scheduler:
             whole=extension.finish == "end",
         )
 
+    def _count_faults(self, ledger: Ledger, old: Path, new: Path) -> None:
+        ledger.cut += new.finished and not new.whole
+        ledger.stepless += new.whole and not new.ends
+        if self._decode is not None:
+            starts = (len(old.tokens), *new.ends[old.depth :])
+            for start, end in zip(starts, new.ends[old.depth :], strict=False):
+                text = self._decode(new.tokens[start:end])
+                ledger.empty_steps += not text.strip()
+                ledger.garbled += "\ufffd" in text
+
     def _rate(self, searches: list[Search]) -> list[list[Path]]:
         """One engine call for all paths that any search wants rated."""
         if self._scorer is None:
             return [list(s.request.paths) for s in searches]
         asked = [(search, path) for search in searches for path in search.request.paths]
-        requests = [Score(s.prompt + p.tokens, tuple(len(s.prompt) + end - 1 for end in p.ends)) for s, p in asked]
-        began = time.perf_counter()
-        results = self._scorer.score(requests)
-        seconds = time.perf_counter() - began
-        work = sum(r.computed for r in results)
+        requests = [
+            Score(s.prompt + p.tokens, tuple(len(s.prompt) + end - 1 for end in p.ends), len(s.prompt), s.question.id)
+            for s, p in asked
+        ]
+        results, seconds = self._timed(self._scorer.score, requests)
+        parts = shares(seconds, [r.computed for r in results])
         rated: dict[int, list[Path]] = {id(s): [] for s in searches}
-        for (search, path), result in zip(asked, results, strict=True):
-            ledger = search.ledger
+        for (search, path), result, part in zip(asked, results, parts, strict=True):
+            ledger, read = search.ledger, result.computed + result.reused
             ledger.prm_computed += result.computed
             ledger.prm_reused += result.reused
             ledger.prm_calls += 1
-            ledger.prm_flops += 2 * self._sizes[1] * result.computed
-            ledger.score_seconds += seconds * result.computed / max(work, 1)
+            ledger.prm_flops += self._sizes[1].flops(read - result.computed, read)
+            ledger.score_seconds += part
+            ledger.unscored += any(map(math.isnan, result.rewards))
             rated[id(search)].append(path.rated(result.rewards))
         return [rated[id(s)] for s in searches]
 
@@ -181,7 +232,8 @@ class Scheduler:
             raise ValueError("this strategy asks which answers agree: give the scheduler `classify`")
         asked = [(search, path) for search in searches for path in search.request.paths]
         named: dict[int, list[Path]] = {id(s): [] for s in searches}
-        classes = self._classes([(search.question, path) for search, path in asked])
+        classes, seconds = self._timed(self._classes, [(search.question, path) for search, path in asked])
         for (search, path), name in zip(asked, classes, strict=True):
+            search.ledger.verify_seconds += seconds / len(asked)
             named[id(search)].append(replace(path, answer=name))
         return [named[id(s)] for s in searches]
