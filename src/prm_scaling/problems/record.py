@@ -27,8 +27,8 @@ class Problem:
         split: ``pretrain``, ``train``, ``validation`` or ``test``.
         template: the surface template's name (one of the studied variables).
         text: the prompt; for code it ends with the function's signature.
-        reference: the answer (math, logic), or a JSON list of hidden tests ``[[args], expected]`` (code).
-        public_inputs: JSON list of argument lists that may be run while voting (code), else ``[]``.
+        reference: the answer (math, logic), or the JSON of hidden tests, a ``code_tests.Suite`` (code).
+        public_inputs: JSON list of argument lists, or of standard inputs, that may be run while voting (code), else ``[]``.
         difficulty: number of steps of the reference derivation.
         derivation: JSON of the generator's own derivation; empty where the truth is not known.
     """
