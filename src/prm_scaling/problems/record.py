@@ -28,7 +28,7 @@ class Problem:
         template: the surface template's name (one of the studied variables).
         text: the prompt; for code it ends with the function's signature.
         reference: the answer (math, logic), or the JSON of hidden tests, a ``code_tests.Suite`` (code).
-        public_inputs: JSON list of argument lists, or of standard inputs, that may be run while voting (code), else ``[]``.
+        public_inputs: JSON list of argument lists or standard inputs that may be run while voting (code), else ``[]``.
         difficulty: number of steps of the reference derivation.
         derivation: JSON of the generator's own derivation; empty where the truth is not known.
     """
