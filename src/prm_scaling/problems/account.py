@@ -1,6 +1,5 @@
 """What became of the records of a set: how many were read, put aside, removed and kept, and where they are from."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -35,19 +34,20 @@ class Account:
     outside: int = 0
     problems: int = 0
     solutions: int = 0
-    exact: Counter[str] = field(default_factory=Counter)
-    near: Counter[str] = field(default_factory=Counter)
+    exact: dict[str, int] = field(default_factory=dict)
+    near: dict[str, int] = field(default_factory=dict)
 
     def removed(self, match: Match) -> None:
         """Counts one duplicate problem."""
-        {"exact": self.exact, "near": self.near}[match.kind][match.dataset] += 1
+        counts = {"exact": self.exact, "near": self.near}[match.kind]
+        counts[match.dataset] = counts.get(match.dataset, 0) + 1
 
     def as_json(self) -> dict[str, Any]:
         """For the file beside the set."""
         return asdict(self)
 
     def __str__(self) -> str:
-        removed = self.exact.total() + self.near.total()
+        removed = sum(self.exact.values()) + sum(self.near.values())
         parts = {"malformed": self.malformed, "outside of the window": self.outside, "duplicates": removed}
         said = "".join(f", {count} {what}" for what, count in parts.items() if count)
         solutions = f" with {self.solutions} labelled solutions" if self.solutions else ""

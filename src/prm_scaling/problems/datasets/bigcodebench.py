@@ -12,7 +12,7 @@ def read(record: Record, options: Options) -> Entry:
     return Entry(
         prompt,
         programs.dumped(Unittest, "test", entry=function, source=text(record, "test")),
-        programs.doctest_calls(prompt, function),
+        programs.literal_calls(prompt, function),
     )
 
 

@@ -19,7 +19,7 @@ def entry(record: Record, source: str) -> Entry:
     return Entry(
         prompt,
         programs.dumped(Check, "test", entry=function, source=source),
-        programs.doctest_calls(prompt, function),
+        programs.literal_calls(prompt, function),
     )
 
 

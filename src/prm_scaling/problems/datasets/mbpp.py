@@ -29,7 +29,7 @@ def inputs(record: Record, tests: list[str]) -> str:
     """The arguments of the function in the assertions."""
     code = text(record, "code")
     names = set(functions(code))
-    calls = [json.loads(programs.literal_calls(tests, name)) for name in sorted(names)]
+    calls = [json.loads(programs.literal_calls("\n".join(tests), name)) for name in sorted(names)]
     return json.dumps(max(calls, key=len, default=[]))
 
 

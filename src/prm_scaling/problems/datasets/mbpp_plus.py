@@ -18,7 +18,7 @@ def read(record: Record, options: Options) -> Entry:
     if not names:
         raise Malformed("test", f"calls no function in its last line: {shown(source[-80:])}")
     reference = programs.dumped(Check, "test", entry=names[-1], source=source)
-    public = programs.literal_calls(tests, names[-1])
+    public = programs.literal_calls("\n".join(tests), names[-1])
     return Entry(mbpp.prompt(record, tests), reference, public)
 
 

@@ -1,10 +1,8 @@
 """What the sets of code problems share: suites of hidden tests, and inputs that may be seen."""
 
 import ast
-import doctest
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +13,8 @@ from prm_scaling.problems.datasets.record import Malformed
 
 # Inputs that a voter may run programs on, the first of a suite; the statement shows these as its samples.
 PUBLIC = 3
+# Characters of the arguments of a call that are looked at.
+LONGEST = 1000
 STDIN_NOTE = "Read from standard input and write to standard output."
 
 
@@ -76,35 +76,33 @@ def lines(value: Any, field: str) -> str:
     return value
 
 
-def doctest_calls(text: str, function: str) -> str:
-    """JSON list of the arguments of the calls of ``function`` in the examples of a docstring.
+def literal_calls(text: str, function: str) -> str:
+    """JSON list of the arguments of the calls of ``function`` in a text, of those that JSON can hold as they are.
 
-    >>> doctest_calls("def f(a):\\n    '''\\n    >>> f([1, 2])\\n    3\\n    '''", "f")
+    >>> literal_calls("assert f([1, 2]) == 3, and f(x) is f((1,)) or f([1, 2])", "f")
     '[[[1, 2]]]'
     """
-    try:
-        examples = doctest.DocTestParser().get_examples(text)
-    except ValueError:  # examples that doctest cannot read say nothing of inputs either
-        return "[]"
-    return literal_calls((e.source for e in examples), function)
-
-
-def literal_calls(sources: Iterable[str], function: str) -> str:
-    """JSON list of the arguments of the calls of ``function`` in ``sources`` that JSON can hold as they are."""
     found: list[list] = []
-    for source in sources:
-        try:
-            tree = ast.parse(source)
-        except SyntaxError:
-            continue
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call) or node.keywords or ast.unparse(node.func) != function:
-                continue
-            try:
-                arguments = [ast.literal_eval(argument) for argument in node.args]
-                # Tuples, sets and keys that are no texts would come back as something else.
-                if json.loads(json.dumps(arguments)) == arguments and arguments not in found:
-                    found.append(arguments)
-            except (ValueError, TypeError):
-                continue
+    for match in re.finditer(rf"(?<![\w.]){re.escape(function)}\(", text):
+        arguments = literals(text[match.end() - 1 : match.end() + LONGEST])
+        # Tuples, sets and keys that are no texts would come back as something else.
+        if arguments is not None and json.loads(json.dumps(arguments)) == arguments and arguments not in found:
+            found.append(arguments)
     return json.dumps(found)
+
+
+def literals(text: str) -> list | None:
+    """The literals in the pair of parentheses that ``text`` begins with; ``None`` if it has others, or does not end."""
+    for match in re.finditer(r"\)", text):
+        try:
+            call = ast.parse(f"f{text[: match.end()]}", mode="eval").body
+        except (SyntaxError, ValueError, MemoryError):  # not yet the closing one
+            continue
+        try:
+            assert isinstance(call, ast.Call)
+            arguments = [ast.literal_eval(argument) for argument in call.args]
+            json.dumps(arguments)
+        except (ValueError, TypeError):
+            return None
+        return None if call.keywords else arguments
+    return None

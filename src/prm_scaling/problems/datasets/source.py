@@ -1,5 +1,6 @@
 """Records of a data set, from files or from the hub, one after another; a bad one does not end the rest."""
 
+import csv
 import hashlib
 import json
 import re
@@ -28,8 +29,8 @@ BUILDERS = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     # A byte that is no UTF-8 becomes an escape that is no JSON, so that its record is malformed and no other.
-    "text": {"encoding": "utf-8-sig", "encoding_errors": "backslashreplace"},
-    "csv": {"dtype": str, "keep_default_na": False},
+    "text": {"encoding": "utf-8-sig", "encoding_errors": "backslashreplace", "chunksize": 2**20},
+    "csv": {"keep_default_na": False},
 }
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -218,15 +219,19 @@ def _file_rows(path: Path) -> Iterator[Row]:
 
 
 def _streamed(path: Path, builder: str) -> Iterator[tuple[int, Record]]:
-    """The lines or rows of a file, in the memory of some ten megabytes of it."""
-    from datasets import load_dataset
+    """The lines or rows of a file, in the memory of some megabytes of it."""
+    from datasets import Features, Value, load_dataset
     from datasets.exceptions import DatasetsError
 
+    options = OPTIONS.get(builder, {})
+    if builder == "csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
+        # Texts all: 007 is not 7.
+        options = {**options, "features": Features({name: Value("string") for name in header})}
     try:
         # Absolute, or `datasets` would look below its own folders for a path that begins otherwise.
-        data = load_dataset(
-            builder, data_files=str(path.resolve()), split="train", streaming=True, **OPTIONS.get(builder, {})
-        )
+        data = load_dataset(builder, data_files=str(path.resolve()), split="train", streaming=True, **options)
         yield from enumerate(data, 1)
     except (OSError, EOFError, zlib.error, ArrowInvalid, DatasetsError) as error:
         raise SourceError(
