@@ -76,7 +76,8 @@ class ProblemSet(Strict):
     count: Count
     surface: str = ""
     steps: list[Count] = Field(default=[2, 6], min_length=2, max_length=2)
-    data: DataSource | None = None
+    # Through a factory, as a default that stands in the schema is one that Snakemake fills in and looks into.
+    data: DataSource | None = Field(default_factory=lambda: None)
 
     @model_validator(mode="after")
     def _source_fits(self) -> "ProblemSet":
