@@ -98,9 +98,9 @@ def test_what_is_removed_is_counted_by_held_out_set():
     account.problems = 6
     none = Account("other", "train", "world", records=5, problems=5)
     assert table([account.as_json(), none.as_json()]) == [
-        ("train", "gsm8k", "train", 10, 1, 0, "a", 1, 1, 6),
-        ("train", "gsm8k", "train", 10, 1, 0, "b", 0, 1, 6),
-        ("other", "world", "train", 5, 0, 0, "", 0, 0, 5),
+        ("train", "gsm8k", "train", 10, 1, 0, "a", 1, 1, 6, 0),
+        ("train", "gsm8k", "train", 10, 1, 0, "b", 0, 1, 6, 0),
+        ("other", "world", "train", 5, 0, 0, "", 0, 0, 5, 0),
     ]
     assert str(account) == "train: 6 problems of 10 records, 1 malformed, 3 duplicates"
 

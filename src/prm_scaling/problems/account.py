@@ -54,7 +54,19 @@ class Account:
         return f"{self.name}: {self.problems} problems{solutions} of {self.records} records{said}"
 
 
-COLUMNS = ("set", "source", "split", "records", "malformed", "outside", "held_out", "exact", "near", "problems")
+COLUMNS = (
+    "set",
+    "source",
+    "split",
+    "records",
+    "malformed",
+    "outside",
+    "held_out",
+    "exact",
+    "near",
+    "problems",
+    "solutions",
+)
 
 
 def table(accounts: Iterable[dict[str, Any]]) -> list[tuple]:
@@ -67,5 +79,5 @@ def table(accounts: Iterable[dict[str, Any]]) -> list[tuple]:
         head = [account[key] for key in ("name", "source", "split", "records", "malformed", "outside")]
         for other in sorted({**account["exact"], **account["near"]}) or [""]:
             found = [account[kind].get(other, 0) for kind in ("exact", "near")]
-            rows.append((*head, other, *found, account["problems"]))
+            rows.append((*head, other, *found, account["problems"], account["solutions"]))
     return rows
