@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prm_scaling.annotate.record import labels_until
-from prm_scaling.chains.labelled import labelled_chain, labelled_chains
+from prm_scaling.chains.labelled import BATCH, labelled_chains
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.problems.account import Account
 from prm_scaling.problems.datasets import DATASETS
@@ -376,7 +376,7 @@ def test_steps_end_where_their_tokens_end(tokenizer, rated, data):
     steps = [text + data.draw(st.sampled_from(["", f"{separator}{text}", "<|endoftext|>"])) for text, _ in rated]
     question = Question("q", "math", "Why?")
     made = solution(steps, [r for _, r in rated])
-    chain, annotation = labelled_chain(made, question, prompt_tokens(question, tokenizer), tokenizer, separator)
+    ((chain, annotation),) = labelled_chains([made], {"q": question}, tokenizer, separator)
     assert len(chain.ends) == len(steps) == len(annotation.labels) and chain.ends[-1] == len(chain.tokens)
     assert Steps(tokenizer, separator).of_chain(chain) == [s.removesuffix(separator) for s in steps]
     assert chain.text == separator.join(steps) == tokenizer.decode(list(chain.tokens))
@@ -386,9 +386,16 @@ def test_steps_end_where_their_tokens_end(tokenizer, rated, data):
 
 def test_chains_of_a_stream_have_the_prompt_of_their_problem(tokenizer):
     questions = {name: Question(name, "math", f"Why {name}?") for name in "ab"}
-    made = [dataclasses.replace(solution(["x"], [1]), id=f"{p}/{i}", problem=p) for i, p in enumerate("aab")]
+    order = "aab" * BATCH
+    made = [
+        dataclasses.replace(solution(["x"] * (i % 3 + 1), [1] * (i % 3 + 1)), id=f"{p}/{i}", problem=p)
+        for i, p in enumerate(order)
+    ]
     chains = [chain for chain, _ in labelled_chains(made, questions, tokenizer, "\n")]
-    assert [c.prompt for c in chains] == [prompt_tokens(questions[p], tokenizer) for p in "aab"]
+    assert [c.id for c in chains] == [s.id for s in made]
+    assert [len(c.ends) for c in chains] == [len(s.steps) for s in made]
+    prompts = {name: prompt_tokens(question, tokenizer) for name, question in questions.items()}
+    assert [c.prompt for c in chains] == [prompts[p] for p in order]
 
 
 # --- parameters -------------------------------------------------------------------------------------------------
