@@ -12,9 +12,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
-
-from datasketch import MinHash, MinHashLSH
+from typing import Any, Literal
 
 WORDS = re.compile(r"\w+|[^\w\s]")
 # Missing a pair costs more than looking at one too many, as the Jaccard index decides: of (false positives, false
@@ -73,6 +71,9 @@ class HeldOut:
         self._near = near
         self._exact: dict[str, tuple[str, str]] = {}
         if near is not None:
+            # Imported here: it brings scipy, which sets that are only looked through for exact duplicates do without.
+            from datasketch import MinHash, MinHashLSH
+
             self._blank = MinHash(near.permutations, hashfunc=zlib.crc32)
             self._index = MinHashLSH(near.threshold, near.permutations, weights=WEIGHTS)
 
@@ -100,7 +101,7 @@ class HeldOut:
             return None
         return Match("near", *self._exact[candidates[shares.index(best)]])
 
-    def _signature(self, grams: Iterable[str]) -> MinHash:
+    def _signature(self, grams: Iterable[str]) -> Any:
         signature = self._blank.copy()
         signature.update_batch([gram.encode() for gram in grams])
         return signature
