@@ -138,7 +138,12 @@ BROKEN = MappingProxyType(
             [f"problems.sets.{A_SET}.surface", "`odd`", "wide"],
         ),
         "a world set without a surface": (f"problems/sets/{A_SET}/surface", "", [A_SET, "needs `surface`"]),
-        "a hub set without fields": (f"problems/sets/{A_SET}/source", "hub", [A_SET, "`path`", "`question`"]),
+        "a data set that is not there": (f"problems/sets/{A_SET}/source", "hub", [A_SET, "`hub`", "'world', 'math'"]),
+        "a data set without data": (
+            f"problems/sets/{A_SET}/source",
+            "gsm8k",
+            [A_SET, "`gsm8k` needs `data`", "`split`"],
+        ),
         "steps the wrong way round": (f"problems/sets/{A_SET}/steps", [5, 2], [A_SET, "[5, 2]", "least"]),
         "more steps of code than labels": (
             "problems/sets/code_train/steps",

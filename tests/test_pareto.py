@@ -15,12 +15,12 @@ POINTS = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, m
 
 
 def cost(problem: str, flops: float) -> Cost:
-    values = {name: 0 for name in Cost.__dataclass_fields__}
+    values = dict.fromkeys(Cost.__dataclass_fields__, 0)
     return Cost(**{**values, "strategy": "sampling", "budget": 4, "problem": problem, "policy_flops": flops})
 
 
 def scoring(pool: str, chains: int, flops: float) -> ScoringCost:
-    values = {name: 0 for name in ScoringCost.__dataclass_fields__}
+    values = dict.fromkeys(ScoringCost.__dataclass_fields__, 0)
     return ScoringCost(**{**values, "pool": pool, "chains": chains, "prm_flops": flops})
 
 

@@ -9,59 +9,13 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from prm_scaling.problems.world.domain import LABELS
+from prm_scaling.problems.datasets.settings import DomainName, Problems
 from prm_scaling.search.settings import Search
-from prm_scaling.strict import Count, Share, Strict
-
-DomainName = Literal["math", "code", "logic"]
+from prm_scaling.strict import Count, Share, Strict, known
 
 
 class ConfigError(ValueError):
     """The parameters are not usable; the message names file, field, value and the way out."""
-
-
-class Surface(Strict):
-    """Which surface templates a set of embedded problems uses."""
-
-    verbs: Annotated[int, Field(ge=1, le=4)]
-    frames: list[Annotated[int, Field(ge=0, le=4)]] = Field(min_length=1)
-    distractors: bool
-
-
-class ProblemSet(Strict):
-    """One data set: made here (``world``) or read through ``datasets`` (``hub``)."""
-
-    source: Literal["world", "hub"]
-    domain: DomainName
-    split: Literal["pretrain", "train", "validation", "test"]
-    count: Count
-    surface: str = ""
-    steps: list[Count] = Field(default=[2, 6], min_length=2, max_length=2)
-    path: str = ""
-    name: str = ""
-    revision: str = ""
-    hub_split: str = "test"
-    fields: dict[str, str] = Field(default={})
-
-    @model_validator(mode="after")
-    def _source_fits(self) -> "ProblemSet":
-        if self.source == "world" and not self.surface:
-            raise ValueError("a world set needs `surface`, one of problems.surfaces")
-        if self.source == "hub" and not (self.path and {"question", "answer"} <= set(self.fields)):
-            raise ValueError("a hub set needs `path` and `fields` with `question` and `answer`")
-        if self.steps[0] > self.steps[1]:
-            raise ValueError(f"steps {self.steps}: the first is the least, the second the most")
-        if self.source == "world" and self.steps[1] > len(LABELS):
-            raise ValueError(f"steps {self.steps}: there are labels for {len(LABELS)} steps at the most")
-        return self
-
-
-class Problems(Strict):
-    """The problems phase."""
-
-    modulus: Annotated[int, Field(ge=5, le=97)]
-    surfaces: dict[str, Surface]
-    sets: dict[str, ProblemSet]
 
 
 class LanguageModel(Strict):
@@ -137,7 +91,7 @@ class Models(Strict):
 
     ladder: dict[str, LanguageModel]
     variants: dict[str, Variant]
-    others: dict[str, LanguageModel] = Field(default={})
+    others: dict[str, LanguageModel] = Field(default_factory=dict)
     pretraining: Pretraining
 
     @model_validator(mode="after")
@@ -282,27 +236,19 @@ class Params(Strict):
             "annotate.judges": list(self.annotate.judges.values()),
         }
         for field, names in wanted.items():
-            _known(field, names, models, "models")
-        _known("train.size", [self.train.size], list(self.models.ladder), "models.ladder")
-        _known("train.ladder_set", [self.train.ladder_set], list(self.train.sets), "train.sets")
-        _known("annotate.audit", self.annotate.audit, list(self.chains.sets), "chains.sets")
+            known(field, names, models, "models")
+        known("train.size", [self.train.size], list(self.models.ladder), "models.ladder")
+        known("train.ladder_set", [self.train.ladder_set], list(self.train.sets), "train.sets")
+        known("annotate.audit", self.annotate.audit, list(self.chains.sets), "chains.sets")
         table1 = self.evaluate.table1
-        _known("evaluate.table1", [table1.math_prm, table1.code_prm], list(self.train.sets), "train.sets")
+        known("evaluate.table1", [table1.math_prm, table1.code_prm], list(self.train.sets), "train.sets")
         for name, training in self.train.sets.items():
-            _known(f"train.sets.{name}.chains", training.chains, list(self.chains.sets), "chains.sets")
+            known(f"train.sets.{name}.chains", training.chains, list(self.chains.sets), "chains.sets")
         for name, sets in self.chains.sets.items():
-            _known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
+            known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
             tested = [n for n in sets if self.problems.sets[n].split == "test"]
             if tested:
                 raise ValueError(f"chains.sets.{name}: {tested} are test sets; PRMs are not trained on what tests them")
-        for name, problem_set in self.problems.sets.items():
-            if problem_set.source == "world":
-                _known(
-                    f"problems.sets.{name}.surface",
-                    [problem_set.surface],
-                    list(self.problems.surfaces),
-                    "problems.surfaces",
-                )
         return self
 
     def domain_of_chains(self, chain_set: str) -> str:
@@ -367,12 +313,6 @@ class Params(Strict):
         """A hash of the named sections' values."""
         values = {s: self.model_dump(mode="json")[s] for s in sections}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _known(field: str, names: list[str], known: list[str], where: str) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{field}: `{name}` is not in {where}, which has {known}")
 
 
 def merged(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import os
 import tempfile
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,28 +41,76 @@ def write_json(path: str | Path, value: object) -> None:
         temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def write_records(path: str | Path, records: Sequence, kind: type) -> None:
+# A batch holds at most so many records, and its texts about so many characters: records may be large.
+ROWS, CHARACTERS = 65536, 2**28
+
+
+@contextmanager
+def record_writer(path: str | Path, kind: type, rows: int = ROWS) -> Iterator[Callable[[Any], None]]:
+    """A function that takes one record of dataclass ``kind`` after another into a Parquet file at ``path``.
+
+    The file, whose schema is that of ``kind``, appears when the block has succeeded. Memory is that of one batch
+    of ``rows`` records.
+    """
+    schema, names = schema_of(kind), [f.name for f in dataclasses.fields(kind)]
+    with whole(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+        batch: list[Any] = []
+        characters, written = 0, False
+
+        def flush() -> None:
+            nonlocal characters, written
+            columns = {name: [getattr(record, name) for record in batch] for name in names}
+            file.write_table(pa.table(columns, schema=schema), row_group_size=ROWS)
+            batch.clear()
+            characters, written = 0, True
+
+        def add(record: Any) -> None:
+            nonlocal characters
+            batch.append(record)
+            characters += sum(len(v) for v in vars(record).values() if isinstance(v, str))
+            if len(batch) == rows or characters >= CHARACTERS:
+                flush()
+
+        yield add
+        if batch or not written:
+            flush()
+
+
+def write_records(path: str | Path, records: Iterable, kind: type) -> None:
     """The records, all of dataclass ``kind``, as one Parquet file whose schema is that of ``kind``."""
-    columns = {f.name: [getattr(r, f.name) for r in records] for f in dataclasses.fields(kind)}
-    with whole(path) as temporary:
-        pq.write_table(pa.table(columns, schema=schema_of(kind)), temporary, compression="zstd")
+    with record_writer(path, kind) as add:
+        for record in records:
+            add(record)
 
 
 def read_records(path: str | Path, kind: type[Kind]) -> list[Kind]:
     """The records of ``path``; ``ValueError`` with the file's name where it is not what ``kind`` says."""
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(f"{path}: not a whole Parquet file ({error}); delete it and run again") from error
-    if not table.schema.equals(schema_of(kind)):
-        raise ValueError(
-            f"{path}: its columns are not those of {kind.__name__} ({table.schema.names}); delete it and run again"
-        )
+    return list(stream_records(path, kind))
+
+
+def stream_records(path: str | Path, kind: type[Kind], rows: int = ROWS) -> Iterator[Kind]:
+    """The records of ``path`` one after another, in the memory of ``rows`` of them.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not what ``kind`` says; the message names it.
+    """
     frozen = [_freezer(hint) for hint in typing.get_type_hints(kind).values()]
-    columns = [table.column(name).to_pylist() for name in table.schema.names]
-    return [kind(*(f(v) for f, v in zip(frozen, row, strict=True))) for row in zip(*columns, strict=True)]
+    try:
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(schema_of(kind)):
+                raise ValueError(
+                    f"{path}: its columns are not those of {kind.__name__} ({file.schema_arrow.names}); "
+                    "delete it and run again"
+                )
+            for batch in file.iter_batches(batch_size=rows):
+                columns = [column.to_pylist() for column in batch.columns]
+                for row in zip(*columns, strict=True):
+                    yield kind(*(f(v) for f, v in zip(frozen, row, strict=True)))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path}: not a whole Parquet file ({error}); delete it and run again") from error
 
 
 def schema_of(kind: type) -> pa.Schema:

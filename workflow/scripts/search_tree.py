@@ -41,7 +41,7 @@ def start(budget):
 
 
 def search(prm: str, kept: Kept) -> tuple[list[Candidate], list[Cost]]:
-    """The searches of all questions at all budgets, guided by one PRM; ``kept`` has those that a killed job finished."""
+    """The searches of all questions at all budgets, guided by one PRM; ``kept`` has what a killed job finished."""
     scheduler = Scheduler(
         policy,
         load_scorer(prm, tokenizer, engine, questions),

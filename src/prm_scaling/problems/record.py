@@ -25,11 +25,11 @@ class Problem:
         domain: ``math``, ``code`` or ``logic``.
         dataset: the named set it belongs to (``math_unseen``, ``gsm8k``, ...).
         split: ``pretrain``, ``train``, ``validation`` or ``test``.
-        template: the surface template's name (one of the studied variables).
+        template: the surface template's name (one of the studied variables); of a public set its own kind of problem.
         text: the prompt; for code it ends with the function's signature.
-        reference: the answer (math, logic), or a JSON list of hidden tests ``[[args], expected]`` (code).
-        public_inputs: JSON list of argument lists that may be run while voting (code), else ``[]``.
-        difficulty: number of steps of the reference derivation.
+        reference: the answer (math, logic), or the JSON of hidden tests, a ``code_tests.Suite`` (code).
+        public_inputs: JSON list of argument lists or standard inputs that may be run while voting (code), else ``[]``.
+        difficulty: number of steps of the reference derivation; of a public set its own level, 0 if it has none.
         derivation: JSON of the generator's own derivation; empty where the truth is not known.
     """
 

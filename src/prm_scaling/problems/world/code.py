@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from prm_scaling.problems.code_tests import Calls
 from prm_scaling.problems.world.domain import LABELS, WAIT, Derivation, Move, Surface
 
 VARIABLES = ("x", *LABELS)
@@ -159,8 +160,8 @@ class Code:
         outputs = tuple(inputs[:8])
         for move in derivation.moves:
             outputs = self.apply(move, outputs)
-        tests = [[[x], y] for x, y in zip(inputs[:8], outputs, strict=True)]
-        return json.dumps(tests), json.dumps([[x] for x in inputs[8:]])
+        suite = Calls(function="f", tests=[([x], y) for x, y in zip(inputs[:8], outputs, strict=True)])
+        return suite.model_dump_json(), json.dumps([[x] for x in inputs[8:]])
 
 
 class _NotArithmetic(ValueError):

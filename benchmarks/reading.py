@@ -1,0 +1,107 @@
+"""Reading labelled chains: rate and peak memory, at two sizes of a generated file.
+
+    python benchmarks/reading.py                 # 100,000 and 1,000,000 chains; some minutes, 0.6 GB of disk
+    python benchmarks/reading.py 1000 10000      # other sizes
+
+Chains in the layout of Math-Shepherd, thirty a question, are read through `datasets` into problems and labelled
+solutions, with near duplicates of a held-out set removed, and then tokenized into chains and labels. Each size runs
+in a process of its own, whose peak resident memory is the operating system's. Prints a row a size and step.
+"""
+
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+SIZES = (100_000, 1_000_000)
+SOLUTIONS = 30  # a question, as in Math-Shepherd (445,000 solutions of 15,000 questions)
+HELD_OUT = 500
+
+
+def question(number: int) -> str:
+    """One of many questions, that share too little to be near duplicates."""
+    given = [number * factor % 9973 for factor in (1, 17, 101, 1009, 4999, 7919)]
+    return "There are " + ", then ".join(f"{n} of kind {n % 31}" for n in given) + ". How many are there in all?"
+
+
+def write(path: Path, chains: int) -> None:
+    """A file of so many chains of five steps."""
+    with path.open("w") as file:
+        for i in range(chains):
+            steps = [
+                f"Step {k}: {i % 97} + {k} = <<{i % 97}+{k}={i % 97 + k}>>{i % 97 + k} of the things"
+                for k in range(1, 6)
+            ]
+            signs = ["+" if (i >> k) % 4 else "-" for k in range(5)]
+            given = question(i // SOLUTIONS) + " " + "".join(f"{step} ки\n" for step in steps)
+            label = (
+                question(i // SOLUTIONS) + " " + "".join(f"{s} {sign}\n" for s, sign in zip(steps, signs, strict=True))
+            )
+            file.write(json.dumps({"input": given, "label": label, "task": "GSM8K"}, ensure_ascii=False) + "\n")
+
+
+def measure(folder: Path, chains: int) -> list[tuple[str, float]]:
+    """Reads a file of so many chains; (step, seconds) of each step."""
+    from prm_scaling.annotate.record import Annotation
+    from prm_scaling.chains.labelled import labelled_chains
+    from prm_scaling.chains.record import Chain
+    from prm_scaling.models.tokenizer import train_tokenizer
+    from prm_scaling.problems.datasets.read import read_set
+    from prm_scaling.problems.datasets.settings import DataSource, ProblemSet
+    from prm_scaling.problems.duplicates import HeldOut, Near
+    from prm_scaling.problems.labelled import LabelledSolution
+    from prm_scaling.problems.record import Problem
+    from prm_scaling.storage import record_writer, stream_records
+
+    data = DataSource(path=str(folder / "chains.jsonl"))
+    spec = ProblemSet(source="math_shepherd", domain="math", split="train", count=chains, data=data)
+    held_out = HeldOut(Near(5, 128, 0.5))
+    for i in range(HELD_OUT):
+        held_out.add("test", f"test-{i}", question(10**7 + i))
+    tokenizer = train_tokenizer((question(i) for i in range(2000)), 1000)
+    began = time.perf_counter()
+    account = read_set("bench", spec, held_out, 0.0, *(folder / name for name in ("p.parquet", "q.jsonl", "s.parquet")))
+    assert account.records == account.solutions == chains
+    read = time.perf_counter()
+    questions = {p.id: p.question for p in stream_records(folder / "p.parquet", Problem)}
+    solutions: Iterator[LabelledSolution] = stream_records(folder / "s.parquet", LabelledSolution, 4096)
+    with (
+        record_writer(folder / "c.parquet", Chain, 4096) as add_chain,
+        record_writer(folder / "a.parquet", Annotation, 4096) as add_annotation,
+    ):
+        for chain, annotation in labelled_chains(solutions, questions, tokenizer, "\n"):
+            add_chain(chain)
+            add_annotation(annotation)
+    return [("read", read - began), ("tokenize", time.perf_counter() - read)]
+
+
+def run(chains: int) -> None:
+    """One size, in a process of its own: a row a step."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder / "chains.jsonl", chains)
+        megabytes = (folder / "chains.jsonl").stat().st_size / 1e6
+        steps = measure(folder, chains)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for step, seconds in steps:
+        print(
+            f"{chains:>9,} {megabytes:>8.0f} {step:>9} {seconds:>9.1f} {chains / seconds:>9,.0f} {peak:>9.0f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    sizes = [int(size) for size in sys.argv[1:]] or SIZES
+    print(f"{'chains':>9} {'MB':>8} {'step':>9} {'seconds':>9} {'chains/s':>9} {'peak MB':>9}", flush=True)
+    for size in sizes:
+        process = multiprocessing.get_context("spawn").Process(target=run, args=(size,))
+        process.start()
+        process.join()
+        if process.exitcode:
+            sys.exit(process.exitcode)
