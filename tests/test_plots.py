@@ -117,8 +117,7 @@ def pareto() -> pd.DataFrame:
 
 
 FRAMES = {
-    f.__name__: f
-    for f in (figure1, figure2, figure3, figure4, figure5, figure6, pareto, noise, patterns, verifier)
+    f.__name__: f for f in (figure1, figure2, figure3, figure4, figure5, figure6, pareto, noise, patterns, verifier)
 }
 every_figure = pytest.mark.parametrize("name", FRAMES)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.settings import DomainName, Problems
 from prm_scaling.search.settings import Search
 from prm_scaling.strict import Count, Share, Strict, known
@@ -160,6 +161,7 @@ class Annotate(Strict):
     completer: Completer
     rollouts: Count
     threshold: Share
+    neutral_right: bool
     judges: dict[str, str]
     audit: list[str] = Field(min_length=1)
 
@@ -168,7 +170,7 @@ class TrainingSet(Strict):
     """A PRM's training data: chains of these sets, labelled by this annotator."""
 
     chains: list[str] = Field(min_length=1)
-    annotator: Literal["human", "monte_carlo", "consensus"]
+    annotator: Literal["human", "ratings", "monte_carlo", "consensus"]
 
 
 class Train(Strict):
@@ -251,9 +253,41 @@ class Params(Strict):
                 raise ValueError(f"chains.sets.{name}: {tested} are test sets; PRMs are not trained on what tests them")
         return self
 
+    @model_validator(mode="after")
+    def _labels_exist(self) -> "Params":
+        kinds = {name: self.kind_of_chains(name) for name in self.chains.sets}
+        for name, sets in self.chains.sets.items():
+            rated = [s for s in sets if self._is_rated(s)]
+            if kinds[name] != "rated" and rated:
+                raise ValueError(f"chains.sets.{name}: {rated} come with rated solutions, the others do not: set apart")
+        needs = {"human": "world", "ratings": "rated"}
+        for name, training in self.train.sets.items():
+            kind = needs.get(training.annotator)
+            without = [c for c in training.chains if kind not in (None, kinds[c])]
+            if without:
+                raise ValueError(
+                    f"train.sets.{name}.annotator `{training.annotator}`: {without} have no such labels; `human` is "
+                    "for problems made here, `ratings` for data sets with rated solutions, or choose another annotator"
+                )
+        unknown = [c for c in self.annotate.audit if kinds[c] == "read"]
+        if unknown:
+            raise ValueError(f"annotate.audit: of {unknown} the truth is not known, so that no noise can be measured")
+        return self
+
+    def _is_rated(self, problem_set: str) -> bool:
+        source = self.problems.sets[problem_set].source
+        return source in DATASETS and DATASETS[source].labelled
+
     def domain_of_chains(self, chain_set: str) -> str:
         """The domain of a chain set: that of its first problem set."""
         return self.problems.sets[self.chains.sets[chain_set][0]].domain
+
+    def kind_of_chains(self, chain_set: str) -> str:
+        """``world`` if sampled for problems made here, ``rated`` if they come with ratings, else ``read``."""
+        sets = self.chains.sets[chain_set]
+        if all(self.problems.sets[name].source == "world" for name in sets):
+            return "world"
+        return "rated" if all(map(self._is_rated, sets)) else "read"
 
     def domain_of_training(self, training_set: str) -> str:
         """The domain of a training set."""

@@ -30,6 +30,24 @@ rule annotate_human:
         "../scripts/annotate_human.py"
 
 
+rule annotate_ratings:
+    input:
+        code("annotate_ratings"),
+        solutions=lambda w: solution_files(P.chains.sets[w.chains]),
+    output:
+        f"{R}/annotate/{{chains}}/ratings.parquet",
+    log:
+        f"logs/{P.scale}/annotate/{{chains}}-ratings.log",
+    conda:
+        "../envs/model.yaml"
+    params:
+        neutral_right=P.annotate.neutral_right,
+    message:
+        "Ratings that {wildcards.chains} came with"
+    script:
+        "../scripts/annotate_ratings.py"
+
+
 rule annotate_monte_carlo:
     input:
         code("annotate_monte_carlo"),

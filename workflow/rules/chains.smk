@@ -7,6 +7,28 @@ rule chains:
         [f"{R}/chains/{name}.parquet" for name in P.chains.sets],
 
 
+rule rate_chains:
+    input:
+        code("rate_chains"),
+        tokenizer=tokenizer_of_run(),
+        problems=lambda w: problem_files(P.chains.sets[w.chains]),
+        solutions=lambda w: solution_files(P.chains.sets[w.chains]),
+    output:
+        f"{R}/chains/{{chains}}.parquet",
+    log:
+        f"logs/{P.scale}/chains/{{chains}}.log",
+    wildcard_constraints:
+        chains=only(RATED),
+    conda:
+        "../envs/model.yaml"
+    params:
+        separator=P.chains.separator,
+    message:
+        "Rated solutions of {wildcards.chains}"
+    script:
+        "../scripts/rate_chains.py"
+
+
 rule sample_chains:
     input:
         code("sample_chains"),
@@ -19,6 +41,8 @@ rule sample_chains:
         f"logs/{P.scale}/chains/{{chains}}.log",
     benchmark:
         f"logs/{P.scale}/benchmarks/chains-{{chains}}.tsv"
+    wildcard_constraints:
+        chains=only(c for c in P.chains.sets if c not in RATED),
     conda:
         "../envs/model.yaml"
     params:

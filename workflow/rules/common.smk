@@ -54,6 +54,16 @@ def problem_files(sets):
     return [f"{R}/problems/{name}.parquet" for name in sets]
 
 
+def solution_files(sets):
+    """The rated solutions that came with these sets."""
+    return [f"{R}/problems/{name}.solutions.parquet" for name in sets]
+
+
+def only(names):
+    """A pattern of these names, which matches nothing if there are none."""
+    return "|".join(names) or "(?!)"
+
+
 def model_files(folder):
     """All files of a model made here: whoever reads it depends on its weights too."""
     return [f"{folder}/{name}" for name in ("config.json", "model.safetensors")]
@@ -105,9 +115,14 @@ AGREEING = ["monte_carlo", *P.annotate.judges]
 ANNOTATION = f"{R}/annotate/{{chains}}/{{annotator}}.parquet"
 
 
+# Chain sets whose chains come, rated, with public data; and who stands for the truth: the generator, or these ratings.
+RATED = [c for c in P.chains.sets if P.kind_of_chains(c) == "rated"]
+TRUTH = {c: {"rated": ["ratings"], "world": ["human"]}.get(P.kind_of_chains(c), []) for c in P.chains.sets}
+
+
 def annotators(chain_set):
-    """Who annotates a chain set: whom its training sets ask, everyone for an audit, and always the human labels."""
-    wanted = dict.fromkeys(["human", *(AGREEING if chain_set in P.annotate.audit else [])])
+    """Who annotates a chain set: whom its training sets ask, everyone for an audit, and always who knows the truth."""
+    wanted = dict.fromkeys([*TRUTH.get(chain_set, []), *(AGREEING if chain_set in P.annotate.audit else [])])
     for training in P.train.sets.values():
         if chain_set in training.chains:
             wanted.update(dict.fromkeys(AGREEING if training.annotator == "consensus" else [training.annotator]))

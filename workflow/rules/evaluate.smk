@@ -179,6 +179,7 @@ rule label_noise:
         "../envs/analysis.yaml"
     params:
         domains={P.domain_of_chains(c): c for c in P.annotate.audit},
+        truth={c: TRUTH[c][0] for c in P.annotate.audit},
         agreeing=AGREEING,
         intervals=INTERVALS,
     message:

@@ -12,11 +12,6 @@ def held_out(name):
     return [other for other, s in P.problems.sets.items() if s.split in splits]
 
 
-def only(names):
-    """A pattern of these names, which matches nothing if there are none."""
-    return "|".join(names) or "(?!)"
-
-
 rule problems:
     input:
         problem_files(P.problems.sets),

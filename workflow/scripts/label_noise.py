@@ -15,12 +15,12 @@ paths = {(Path(path).parent.name, Path(path).stem): path for path in snakemake.i
 options = snakemake.params.intervals
 tables, effects = [], {"noise_reduction": [], "monotonicity_failures": {}}
 for domain, chain_set in snakemake.params.domains.items():
-    human = read_records(paths[chain_set, "human"], Annotation)
-    truth = {a.chain: a.first_error for a in human}
+    exact = read_records(paths[chain_set, snakemake.params.truth[chain_set]], Annotation)
+    truth = {a.chain: a.first_error for a in exact}
     named = {n: read_records(paths[chain_set, n], Annotation) for n in snakemake.params.agreeing}
     kept = filters(named)
     tables.append(noise_table(domain, kept, truth, options["resamples"], options["confidence"], options["seed"]))
-    effects["monotonicity_failures"][domain] = monotonicity_failures([a.labels for a in human])
+    effects["monotonicity_failures"][domain] = monotonicity_failures([a.labels for a in exact])
     # One model alone: the mean noise of the judges, resampled by problem with that of the consensus.
     chains_of: dict[str, dict[str, list[float]]] = {}
     for name, annotations in kept.items():

@@ -9,7 +9,7 @@ class Annotation:
 
     Attributes:
         chain: the chain's id.
-        annotator: ``human``, ``monte_carlo``, ``consensus`` or a judge's name.
+        annotator: ``human``, ``ratings``, ``monte_carlo``, ``consensus`` or a judge's name.
         first_error: 0-based index of the first wrong step, -1 if none; ``None`` if it gave no verdict.
         labels: per step 1.0 (right), 0.0 (wrong); soft labels stay floats. Empty without a verdict.
         rollouts: k, the rollouts per probed prefix (Monte Carlo only, else 0).

@@ -32,7 +32,10 @@ def draw(table: pd.DataFrame, figure: str, cost: str, name: str, scales: Sequenc
         return panels.blank()
     above_zero(rows, figure, cost)
     datasets, names = order(rows["dataset"]), order(rows["strategy"], (*PAPER, *OTHERS))
-    groups = {"the paper's strategies": [n for n in names if n in PAPER], "others": [n for n in names if n not in PAPER]}
+    groups = {
+        "the paper's strategies": [n for n in names if n in PAPER],
+        "others": [n for n in names if n not in PAPER],
+    }
     groups = {group: members for group, members in groups.items() if members}
     styles = looks(names)
     fig, axes = panels.grid(len(datasets) * len(groups), columns=len(groups))

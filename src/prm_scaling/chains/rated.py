@@ -1,11 +1,10 @@
-"""The chains and labels that solutions with rated steps become."""
+"""The chains that solutions with rated steps become."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from transformers import PreTrainedTokenizerBase
 
-from prm_scaling.annotate.record import Annotation
 from prm_scaling.chains.record import Chain
 from prm_scaling.chains.steps import prompt_tokens
 from prm_scaling.problems.labelled import LabelledSolution
@@ -15,15 +14,13 @@ from prm_scaling.problems.record import Question
 BATCH = 256
 
 
-def labelled_chains(
+def rated_chains(
     solutions: Iterable[LabelledSolution],
     questions: Mapping[str, Question],
     tokenizer: PreTrainedTokenizerBase,
     separator: str,
-    annotator: str = "human",
-    neutral_right: bool = True,
-) -> Iterator[tuple[Chain, Annotation]]:
-    """The chain that each solution is, and its labels; in order, and in the memory of some solutions.
+) -> Iterator[Chain]:
+    """The chain that each solution is; in order, and in the memory of some solutions.
 
     Each step is tokenized by itself, with the separator behind all but the last, so that steps end where tokens end
     whatever the tokenizer merges and whatever separators a step has within. Names of special tokens are text.
@@ -33,8 +30,6 @@ def labelled_chains(
         questions: by the problem's id.
         tokenizer: that of the PRM that is trained on the chains.
         separator: what ends a step.
-        annotator: the name under which the labels stand.
-        neutral_right: whether a neutral step counts as right.
     """
     solutions = iter(solutions)
     last = ""
@@ -52,7 +47,7 @@ def labelled_chains(
             for piece in islice(pieces, len(of_solution)):
                 tokens += piece
                 ends.append(len(tokens))
-            chain = Chain(
+            yield Chain(
                 id=solution.id,
                 problem=solution.problem,
                 domain=question.domain,
@@ -62,5 +57,3 @@ def labelled_chains(
                 text="".join(of_solution),
                 finished=solution.finished,
             )
-            error, labels = solution.first_error(neutral_right), solution.labels(neutral_right)
-            yield chain, Annotation(solution.id, annotator, error, labels)
