@@ -94,6 +94,8 @@ class WorkerProcess:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with ExitStack() as stack:
             stack.enter_context(theirs)
+            on_error = stack.enter_context(ExitStack())
+            on_error.callback(self.control.close)
             settings = {"mode": mode, "preload": list(preload), "control": theirs.fileno()}
             errors = stack.enter_context(tempfile.TemporaryFile())
             inherited = [theirs.fileno()]
@@ -118,10 +120,10 @@ class WorkerProcess:
                     pass_fds=inherited,
                 )
             except OSError as error:
-                self.control.close()
                 raise SandboxError(f"the sandbox's worker does not start: {error}") from error
             theirs.close()
             self._greet(mode, errors)
+            on_error.pop_all()
 
     def _greet(self, mode: Mode, errors: IO[bytes]) -> None:
         """Wait until the worker is ready; in bubblewrap tell it who to be."""

@@ -93,18 +93,16 @@ def _told(err: Any) -> str:
     return "".join(traceback.format_exception_only(err[0], err[1])).strip()[:MOST_TEXT]
 
 
-def _state() -> list[tuple[int, ...]]:
-    """What a program would change so that failing tests pass."""
+def _state() -> dict[tuple[int, str], tuple[int, int]]:
+    """Functions and classes that a program would change so that failing tests pass."""
     owners: list[Any] = [builtins, unittest, unittest.case, unittest.suite, unittest.result, unittest.mock]
     owners += [unittest.TestCase, unittest.TestSuite, unittest.TestResult, _Record, unittest.mock.NonCallableMock]
-    found = []
-    for owner in owners:
-        for name, value in sorted(vars(owner).items()):
-            # Of `mock.call` each use makes another.
-            if name not in ("_", "__warningregistry__", "call"):
-                code = getattr(value, "__code__", None)
-                found.append((hash(name), id(value), id(code)))
-    return found
+    return {
+        (place, name): (id(value), id(getattr(value, "__code__", None)))
+        for place, owner in enumerate(owners)
+        for name, value in vars(owner).items()
+        if callable(value) and name != "call"  # of `mock.call` each use makes another
+    }
 
 
 def together(payload: dict) -> list:
@@ -118,7 +116,7 @@ def together(payload: dict) -> list:
     runner.start()
     runner.join()
     outcome, failing = box["outcome"], str(box["failing"])[: 2 * MOST_TEXT]
-    if outcome == "passed" and (state != _state() or sorted(set(box["passed"])) != sorted(payload["tests"])):
+    if outcome == "passed" and (state.items() - _state().items() or sorted(set(box["passed"])) != sorted(payload["tests"])):
         outcome, failing = "refused", "the tests that ran are not those that were given"
     return [key, outcome, failing]
 
