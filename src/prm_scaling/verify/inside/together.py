@@ -116,7 +116,9 @@ def together(payload: dict) -> list:
     runner.start()
     runner.join()
     outcome, failing = box["outcome"], str(box["failing"])[: 2 * MOST_TEXT]
-    if outcome == "passed" and (state.items() - _state().items() or sorted(set(box["passed"])) != sorted(payload["tests"])):
+    if outcome == "passed" and (
+        state.items() - _state().items() or sorted(set(box["passed"])) != sorted(payload["tests"])
+    ):
         outcome, failing = "refused", "the tests that ran are not those that were given"
     return [key, outcome, failing]
 
