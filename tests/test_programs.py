@@ -82,7 +82,7 @@ OUTCOMES = {
 @pytest.mark.parametrize("suite", SUITES, ids=lambda s: s.kind)
 def test_every_outcome_of_every_kind(suite, outcome, mode):
     if suite.kind == "unittest" and mode == "process":
-        with pytest.raises(SandboxError, match="use `sandbox.mode: bubblewrap`"):
+        with pytest.raises(SandboxError, match=r"use `sandbox\.mode: bubblewrap`"):
             verdict(GOOD, suite)
         return
     box = replace(sandbox(mode), seconds=2.0, megabytes=1024)
@@ -149,7 +149,8 @@ def test_time_limits_are_per_test():
     [
         ("class Node:\n    def __init__(self, v): self.v, self.next = v, None\ndef f(n): return n.next.v",
          ["n = Node(1)\nn.next = Node(2)\nassert f(n) == 2"], "passed"),
-        ("def f(x): return {(1, 2): {3}, 'a': frozenset()}", ["assert f(1) == {(1, 2): {3}, 'a': frozenset()}"], "passed"),
+        ("def f(x): return {(1, 2): {3}, 'a': frozenset()}", 
+         ["assert f(1) == {(1, 2): {3}, 'a': frozenset()}"], "passed"),
         ("def f(x): return (i for i in range(3))", ["assert list(f(1)) == [0, 1, 2]"], "passed"),
         ("def sum(a, b): return a + b", ["assert sum(10, 15) == 25"], "passed"),
         ("def set(x): return 1\ndef f(x): return 0", ["assert set(f(1)) == set([1])"], "wrong"),
@@ -206,10 +207,11 @@ def human_eval(path: str) -> list[tuple[str, str, Check]]:
     # The plus version's test of HumanEval/32 applies its polynomial the wrong way round, and no program passes it.
     wrong = "assert _poly(*candidate(*inp), inp) <= 0.0001"
     mended = "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001"
-    return [
-        (r["task_id"], r["prompt"] + r["canonical_solution"], Check(entry=r["entry_point"], source=r["test"].replace(wrong, mended)))
-        for r in lines(path)
-    ]  # fmt: skip
+    found = []
+    for r in lines(path):
+        suite = Check(entry=r["entry_point"], source=r["test"].replace(wrong, mended))
+        found.append((r["task_id"], r["prompt"] + r["canonical_solution"], suite))
+    return found
 
 
 def mbpp_plus() -> list[tuple[str, str, Check]]:
@@ -269,7 +271,7 @@ def test_the_official_example_of_human_eval_gives_its_pass_rate(mode):
     assert 1.0 - np.prod(1.0 - 1 / np.arange(n - c + 1, n + 1)) == pytest.approx(0.4999999, abs=1e-6)
 
 
-SWAPS = [(" + ", " - "), (" - ", " + "), (" < ", " >= "), (" > ", " <= "), (" == ", " != "), (" * ", " + "), (" and ", " or ")]  # fmt: skip
+SWAPS = {" + ": " - ", " - ": " + ", " < ": " >= ", " > ": " <= ", " == ": " != ", " * ": " + ", " and ": " or "}
 
 
 @real
@@ -278,7 +280,7 @@ def test_programs_with_one_operator_changed_mostly_fail():
     mutants = []
     for name, program, suite in mbpp()[:250]:
         code = program.replace("\r", "")
-        for old, new in SWAPS:
+        for old, new in SWAPS.items():
             if old in code:
                 mutants.append((name, code.replace(old, new, 1), suite))
                 break
@@ -297,7 +299,8 @@ def test_solutions_of_apps_pass():
         if "fn_name" not in tests:
             continue
         # An expected output lies in a list of its own, where it is not an empty list.
-        pairs = [(i, o[0] if isinstance(o, list) and len(o) == 1 else o) for i, o in zip(tests["inputs"], tests["outputs"], strict=True)]  # fmt: skip
+        outputs = [o[0] if isinstance(o, list) and len(o) == 1 else o for o in tests["outputs"]]
+        pairs = list(zip(tests["inputs"], outputs, strict=True))
         for i, program in enumerate(json.loads(r["solutions"])[:3]):
             records.append(((r["problem_id"], i), program, Calls(function=tests["fn_name"], tests=pairs)))
     assert len(records) > 100 and failed(records, PATIENT) == []

@@ -6,7 +6,7 @@ from functools import lru_cache
 from math_verify import parse, verify
 
 from prm_scaling.problems.code_tests import parse_suite
-from prm_scaling.problems.record import Problem, Question
+from prm_scaling.problems.record import Problem
 from prm_scaling.verify.programs import behaviour, judge
 from prm_scaling.verify.sandbox import Sandbox
 

@@ -25,7 +25,7 @@ from prm_scaling.verify.compare import loosen, same_text, same_value
 from prm_scaling.verify.inside.channel import Channel, Gone
 from prm_scaling.verify.inside.roles import OUT_OF_MEMORY
 from prm_scaling.verify.pool import Ended, Lane, WorkerDied, channel, memory_file, message_of, run_lanes
-from prm_scaling.verify.sandbox import WAY_OUT, Sandbox, SandboxError
+from prm_scaling.verify.sandbox import Sandbox, SandboxError
 
 Outcome = Literal["passed", "wrong", "error", "timeout", "memory", "refused"]
 OUTCOMES = ("passed", "wrong", "error", "timeout", "memory", "refused")

@@ -102,7 +102,8 @@ class WorkerProcess:
             python = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-B", "-c"]
             python.append(BOOT.format(module=inside.__name__))
             if mode == "bubblewrap":
-                rules = stack.enter_context(_filter_file())
+                rules = stack.enter_context(tempfile.TemporaryFile())
+                _write_filter(rules)
                 inherited.append(rules.fileno())
                 argv = [*_bubblewrap(rules.fileno()), *python, json.dumps(settings), "/inside"]
             else:
@@ -158,15 +159,12 @@ def _packages() -> list[str]:
     return [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
 
 
-def _filter_file() -> IO[bytes]:
-    file = tempfile.TemporaryFile()
+def _write_filter(file: IO[bytes]) -> None:
     try:
         file.write(seccomp_filter())
     except NotImplementedError as error:
-        file.close()
         raise SandboxError(f"{error}; {WAY_OUT}") from error
     file.seek(0)
-    return file
 
 
 def _bubblewrap(rules: int) -> list[str]:

@@ -48,7 +48,7 @@ class _Encoder:
         """The common case first: long lists of numbers or strings."""
         values = list(values)
         kinds = set(map(type, values))
-        if kinds <= _SIMPLE or (kinds == {int} and -_NATIVE < min(values) and max(values) < _NATIVE):
+        if kinds <= _SIMPLE or (kinds == {int} and min(values) > -_NATIVE and max(values) < _NATIVE):
             self.left -= len(values)
             if self.left < 0:
                 raise Unplain("too large or too deep")

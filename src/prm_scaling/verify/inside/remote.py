@@ -48,7 +48,7 @@ class _Objects:
 
 
 def serve(channel: Channel, names: dict[str, Any]) -> None:
-    """Answer requests until the other side ends: ``["value", v]``, ``["raised", name, text]`` or ``["refused", why]``."""
+    """Answer requests until the other side ends: ``["value", v]``, ``["raised", name, ""]``, ``["refused", why, ""]``."""
     objects = _Objects(names)
     channel.send(["ready", [str(name) for name, value in names.items() if callable(value)]])
     while True:
@@ -186,6 +186,7 @@ class Function:
         self.__name__ = name
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """A call of it, there."""
         return self.session.call(self.name, args, keywords)
 
 
@@ -205,6 +206,7 @@ class Object:
         self._session.ask("set", self, name, value)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """A call of it, there."""
         return self._session.call(self, args, keywords)
 
     def __iter__(self) -> Iterator:
@@ -224,7 +226,8 @@ def run_tests(channel: Channel, payload: dict) -> list:
             return [told if told in ("memory", "refused") else "error", ""]
         trees = [ast.parse(text) for text in payload["tests"]]
         names = _names(session, payload["entry"], trees, {name for name in callables if isinstance(name, str)})
-        for now, tree in zip(payload["tests"], trees, strict=True):
+        for text, tree in zip(payload["tests"], trees, strict=True):
+            now = text
             exec(compile(tree, "tests", "exec"), names)
         if payload["check"] and "check" in names and not isinstance(names["check"], Function):
             now = ""
