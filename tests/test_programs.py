@@ -149,7 +149,7 @@ def test_time_limits_are_per_test():
     [
         ("class Node:\n    def __init__(self, v): self.v, self.next = v, None\ndef f(n): return n.next.v",
          ["n = Node(1)\nn.next = Node(2)\nassert f(n) == 2"], "passed"),
-        ("def f(x): return {(1, 2): {3}, 'a': frozenset()}", 
+        ("def f(x): return {(1, 2): {3}, 'a': frozenset()}",
          ["assert f(1) == {(1, 2): {3}, 'a': frozenset()}"], "passed"),
         ("def f(x): return (i for i in range(3))", ["assert list(f(1)) == [0, 1, 2]"], "passed"),
         ("def sum(a, b): return a + b", ["assert sum(10, 15) == 25"], "passed"),
@@ -292,7 +292,7 @@ def test_programs_with_one_operator_changed_mostly_fail():
 @real
 @pytest.mark.slow
 def test_solutions_of_apps_pass():
-    """All that are Python 3 and whose problem has one right output; the first three of each."""
+    """The first three of each problem of calls, without numpy: the weaker mode has the standard library only."""
     records = []
     for r in lines("apps/apps_hf_style.jsonl"):
         tests = json.loads(r["input_output"])
@@ -301,7 +301,7 @@ def test_solutions_of_apps_pass():
         # An expected output lies in a list of its own, where it is not an empty list.
         outputs = [o[0] if isinstance(o, list) and len(o) == 1 else o for o in tests["outputs"]]
         pairs = list(zip(tests["inputs"], outputs, strict=True))
-        for i, program in enumerate(json.loads(r["solutions"])[:3]):
+        for i, program in enumerate([s for s in json.loads(r["solutions"]) if "numpy" not in s][:3]):
             records.append(((r["problem_id"], i), program, Calls(function=tests["fn_name"], tests=pairs)))
     assert len(records) > 100 and failed(records, PATIENT) == []
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from prm_scaling.verify.inside import worker as inside
 from prm_scaling.verify.inside.channel import Channel, Gone
@@ -39,7 +39,7 @@ class Ended:
     status: int
     memory: bool
 
-    def outcome(self) -> str:
+    def outcome(self) -> Literal["memory", "timeout", "error"]:
         """For a program that ended without a word."""
         if self.memory:
             return "memory"

@@ -28,7 +28,7 @@ from prm_scaling.verify.pool import Ended, Lane, WorkerDied, channel, memory_fil
 from prm_scaling.verify.sandbox import Sandbox, SandboxError
 
 Outcome = Literal["passed", "wrong", "error", "timeout", "memory", "refused"]
-OUTCOMES = ("passed", "wrong", "error", "timeout", "memory", "refused")
+OUTCOMES: tuple[Outcome, ...] = ("passed", "wrong", "error", "timeout", "memory", "refused")
 # How much of a failing test is told.
 MOST_TEXT = 300
 # Standard output beyond what is expected, in bytes, before a program is stopped.
@@ -181,10 +181,8 @@ def _call(
 
 def _known(told: str) -> Outcome:
     """The outcome that a program tells of itself: anything but a pass."""
-    for outcome in ("error", "memory", "refused"):
-        if told == outcome:
-            return outcome
-    return "refused"
+    outcome = _outcome(told)
+    return outcome if outcome in ("error", "memory") else "refused"
 
 
 def _judge_stdin(lane: Lane, program: str, suite: Stdin) -> Verdict:
@@ -357,10 +355,14 @@ def _behave(lane: Lane, item: tuple[str, str, str]) -> str | None:
             given.append(whole)
         return json.dumps(given)
 
+    def keep(output: Any) -> bool:
+        given.append(output)
+        return True
+
     def collect() -> Verdict:
         given.clear()
         # One call of nothing would run no program: whether it can be loaded is still to be seen.
-        outcome, _ = _call(lane, program, entry, inputs, lane.sandbox.seconds, lambda v: given.append(v) is None)
+        outcome, _ = _call(lane, program, entry, inputs, lane.sandbox.seconds, keep)
         return Verdict(outcome)
 
     return json.dumps(given, sort_keys=True) if _again(collect).passed else None

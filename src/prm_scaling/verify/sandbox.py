@@ -2,8 +2,8 @@
 
 ``bubblewrap`` gives each worker namespaces of its own (mounts, processes, network, users, ...), a read-only system with
 nothing else of the machine in it, a small private /tmp, no capabilities, an unprivileged user and a seccomp filter.
-``process`` is the weaker mode: limits and an audit hook, against what sampled programs do by accident or imitation. It
-is never taken unless it is named.
+``process`` is the weaker mode: limits and an audit hook, against what sampled programs do by accident or imitation, and
+for programs the standard library only. It is never taken unless it is named.
 """
 
 import json

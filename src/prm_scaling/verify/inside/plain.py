@@ -59,14 +59,18 @@ class _Encoder:
         if isinstance(value, dict):
             pairs = [[self.encode(k, depth), self.encode(v, depth)] for k, v in dict.items(value)]
             return {"t": "dict", "v": pairs}
+        kind: Any
         for kind in (tuple, set, frozenset):
             if isinstance(value, kind):
                 return {"t": kind.__name__, "v": self._list(kind.__iter__(value), depth)}
         if isinstance(value, list):
             return self._list(list.__iter__(value), depth)
-        for plain, convert in ((int, int.__int__), (float, float.__float__), (str, str.__str__)):
-            if isinstance(value, plain):
-                return self.encode(plain(convert(value)), depth)
+        if isinstance(value, int):
+            return self.encode(int.__int__(value), depth)
+        if isinstance(value, float):
+            return float.__float__(value)
+        if isinstance(value, str):
+            return str.__str__(value)
         if isinstance(value, complex):
             return {"t": "complex", "v": [value.real, value.imag]}
         if isinstance(value, bytes | bytearray):
@@ -107,7 +111,8 @@ def decode(data: Any, other: Callable[[Any], Any] | None = None) -> Any:
         return [decode(v, other) for v in data] if dict in kinds or list in kinds else data
     if not isinstance(data, dict):
         return data
-    tag, value = data.get("t"), data.get("v")
+    tag: Any = data.get("t")
+    value: Any = data.get("v")
     try:
         match tag:
             case "int":

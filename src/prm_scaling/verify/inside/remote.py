@@ -48,7 +48,7 @@ class _Objects:
 
 
 def serve(channel: Channel, names: dict[str, Any]) -> None:
-    """Answer requests until the other side ends: ``["value", v]``, ``["raised", name, ""]``, ``["refused", why, ""]``."""
+    """Answer requests until the other side ends: ``["value", v]``, ``["raised", name, ""]``, ..."""
     objects = _Objects(names)
     channel.send(["ready", [str(name) for name, value in names.items() if callable(value)]])
     while True:
@@ -129,7 +129,7 @@ class Session:
                 raise Stopped("refused") from None
         if told in ("memory", "refused"):
             raise Stopped(told)
-        kind_of_error = getattr(builtins, value, None) if isinstance(value, str) else None
+        kind_of_error: Any = getattr(builtins, value, None) if isinstance(value, str) else None
         if not (isinstance(kind_of_error, type) and issubclass(kind_of_error, Exception)):
             kind_of_error = ProgramError
         try:
@@ -144,12 +144,12 @@ class Session:
         self.last = _call_text(name, args, keywords)
         return self.ask("call", target, list(args), keywords)
 
-    def _stand_in(self, value: Any) -> Any:
+    def _stand_in(self, value: Any) -> dict:
         if isinstance(value, Object):
             return {"t": "object", "v": object.__getattribute__(value, "_number")}
         if isinstance(value, Function):
             return {"t": "name", "v": value.name}
-        if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
+        if isinstance(value, type) and vars(builtins).get(value.__name__) is value:
             return {"t": "builtin", "v": value.__name__}
         raise Unplain(f"a value of type {type(value).__name__[:80]}")
 

@@ -2,9 +2,9 @@
 
 So the program can reach what runs the tests, and no wall within an interpreter is sure. What is done against a forged
 pass, beyond the sandbox around the whole: the verdict goes out with a key that only the main thread's frame holds,
-while program and tests run in another thread; an audit hook denies the program's own code frames, garbage collector, tracing
-and ctypes; the functions of ``unittest``, Python's builtins and the tests themselves must be the same objects after the
-tests as before; each test that the source has must be told as passed, once.
+while program and tests run in another thread; an audit hook denies the program's own code frames, garbage collector,
+tracing and ctypes; the functions of ``unittest``, Python's builtins and the tests themselves must be the same objects
+after the tests as before; each test that the source has must be told as passed, once.
 
 What stays possible: a program that is written against this very harness and that changes the result in passing, and
 puts back what it has changed before the check, passes. It gains nothing but this verdict.
