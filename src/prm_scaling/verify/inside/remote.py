@@ -149,7 +149,7 @@ class Session:
             return {"t": "object", "v": object.__getattribute__(value, "_number")}
         if isinstance(value, Function):
             return {"t": "name", "v": value.name}
-        if isinstance(value, type) and vars(builtins).get(value.__name__) is value:
+        if type(value) is type and vars(builtins).get(value.__name__) is value:
             return {"t": "builtin", "v": value.__name__}
         raise Unplain(f"a value of type {type(value).__name__[:80]}")
 
