@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from oracles import FOLLOWS, LABELS, ON_TRACK, PROBES, expected_first_error, flawed
 
 from prm_scaling.chains.answers import extract_answer
+from prm_scaling.problems.code_tests import parse_suite
 from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.code import Code
 from prm_scaling.problems.world.domain import Derivation, Move, Surface
@@ -20,9 +21,9 @@ from prm_scaling.problems.world.solutions import RIGHT, WRONG, critique, drill, 
 from prm_scaling.problems.world.truth import decode_derivation, domain_of, encode_derivation, truth_of
 from prm_scaling.seeds import stream
 from prm_scaling.verify.answers import grade
-from prm_scaling.verify.sandbox import Limits
+from prm_scaling.verify.sandbox import Sandbox
 
-LIMITS = Limits(seconds=5.0, megabytes=512)
+SANDBOX = Sandbox("process", seconds=5.0, megabytes=512)
 PROBLEMS = {domain: embedded(domain) for domain in DOMAINS}
 
 some_problem = st.sampled_from([p for domain in DOMAINS for p in PROBLEMS[domain]])
@@ -63,7 +64,7 @@ def test_reference_programs_pass_their_hidden_tests():
     chosen = PROBLEMS["code"]
     programs = ["\n".join(solution(p, stream("solution", p.id), 0.3)) for p in chosen]
     answers = [extract_answer(p.question, text, True) for p, text in zip(chosen, programs, strict=True)]
-    assert all(grade(chosen, answers, LIMITS))
+    assert all(grade(chosen, answers, SANDBOX))
 
 
 @settings(max_examples=300)
@@ -134,7 +135,7 @@ def test_a_concluded_chain_without_an_error_is_graded_right():
         if concluded and truth_of(problem, lines).first_error == -1:
             kept.append((problem, extract_answer(problem.question, "\n".join(lines), True)))
     assert {p.domain for p, _ in kept} == set(DOMAINS)
-    right = grade([p for p, _ in kept], [a for _, a in kept], LIMITS)
+    right = grade([p for p, _ in kept], [a for _, a in kept], SANDBOX)
     assert all(right), [k for k, r in zip(kept, right, strict=True) if not r]
 
 
@@ -315,7 +316,7 @@ def test_a_program_does_not_forgive_every_error(wrong, taken_back):
     assert truth.first_error == (-1 if taken_back else 1)
     answer = extract_answer(PIPE.question, "\n".join(lines), True)
     # The evaluator knows plain arithmetic only, so it may be stricter than Python, never laxer.
-    assert grade([PIPE], [answer], LIMITS)[0] or not taken_back
+    assert grade([PIPE], [answer], SANDBOX)[0] or not taken_back
 
 
 HOSTILE = [
@@ -456,7 +457,7 @@ def test_too_many_problems_of_a_narrow_surface_are_refused():
 
 def test_hidden_tests_and_public_inputs_do_not_overlap():
     for problem in PROBLEMS["code"]:
-        hidden = [args for args, _ in json.loads(problem.reference)]
+        hidden = [args for args, _ in parse_suite(problem.reference).tests]
         assert not [args for args in json.loads(problem.public_inputs) if args in hidden]
 
 

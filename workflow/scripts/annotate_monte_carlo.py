@@ -16,13 +16,13 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.seeds import seed_of
 from prm_scaling.storage import read_records, write_records
 from prm_scaling.verify.answers import grade
-from prm_scaling.verify.sandbox import Limits
+from prm_scaling.verify.sandbox import Sandbox
 
 torch.set_num_threads(snakemake.threads)
 spec = snakemake.params.annotate
 policy, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
-limits = Limits(*snakemake.params.sandbox)
+sandbox = Sandbox("process", *snakemake.params.sandbox)
 
 
 def graded(asked):
@@ -30,7 +30,7 @@ def graded(asked):
     owners = [problems[chain.problem] for chain, _, _ in asked]
     texts = [tokenizer.decode(list(tokens)) for _, tokens, _ in asked]
     answers = [extract_answer(p.question, t, done) for p, t, (_, _, done) in zip(owners, texts, asked, strict=True)]
-    return grade(owners, answers, limits)
+    return grade(owners, answers, sandbox)
 
 
 annotations = annotate(

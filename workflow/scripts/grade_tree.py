@@ -13,12 +13,12 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.search.choose import aggregate
 from prm_scaling.search.record import Candidate
 from prm_scaling.storage import read_records, write_records
-from prm_scaling.verify.sandbox import Limits
+from prm_scaling.verify.sandbox import Sandbox
 
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
 found: dict = {}
 candidates = read_records(snakemake.input.candidates, Candidate)
-for candidate, right, answer in grade_candidates(candidates, problems, Limits(*snakemake.params.sandbox)):
+for candidate, right, answer in grade_candidates(candidates, problems, Sandbox("process", *snakemake.params.sandbox)):
     score = aggregate(candidate.rewards, snakemake.params.aggregation) if answer is not None else -np.inf
     found.setdefault((candidate.budget, candidate.problem), []).append((right, score))
 prm, seed = snakemake.wildcards.prm.rsplit("-s", 1)

@@ -10,7 +10,7 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.truth import truth_of
 from prm_scaling.search.record import Candidate
 from prm_scaling.verify.answers import classes, grade
-from prm_scaling.verify.sandbox import Limits
+from prm_scaling.verify.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Graded:
 
 
 def grade_chains(
-    pool: str, chains: Sequence[Chain], problems: dict[str, Problem], steps: Steps, limits: Limits
+    pool: str, chains: Sequence[Chain], problems: dict[str, Problem], steps: Steps, sandbox: Sandbox
 ) -> list[Graded]:
     """Verdict, answer class and, for embedded problems, step truth of every chain."""
     owners = [problems[c.problem] for c in chains]
     answers = [extract_answer(p.question, c.text, c.finished) for p, c in zip(owners, chains, strict=True)]
-    named = classes([p.question for p in owners], answers, limits)
-    verdicts = grade(owners, answers, limits)
+    named = classes(owners, answers, sandbox)
+    verdicts = grade(owners, answers, sandbox)
     result = []
     for chain, problem, name, right in zip(chains, owners, named, verdicts, strict=True):
         truth = truth_of(problem, steps.of_chain(chain)) if problem.derivation else None
@@ -74,10 +74,10 @@ def grade_chains(
 
 
 def grade_candidates(
-    candidates: Sequence[Candidate], problems: dict[str, Problem], limits: Limits
+    candidates: Sequence[Candidate], problems: dict[str, Problem], sandbox: Sandbox
 ) -> list[tuple[Candidate, bool, str | None]]:
     """Each candidate of a tree search with its verdict and its answer's class."""
     owners = [problems[c.problem] for c in candidates]
     answers = [extract_answer(p.question, c.text, c.whole) for p, c in zip(owners, candidates, strict=True)]
-    named = classes([p.question for p in owners], answers, limits)
-    return list(zip(candidates, grade(owners, answers, limits), named, strict=True))
+    named = classes(owners, answers, sandbox)
+    return list(zip(candidates, grade(owners, answers, sandbox), named, strict=True))
