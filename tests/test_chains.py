@@ -7,7 +7,7 @@ from conftest import embedded
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prm_scaling.chains.answers import extract_answer, last_boxed
+from prm_scaling.chains.answers import extract_answer, last_boxed, program
 from prm_scaling.chains.record import Chain
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.engines.stops import StopTexts

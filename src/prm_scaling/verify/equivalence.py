@@ -1,7 +1,7 @@
 """Whether two mathematical answers are equal, whatever they are: in bounded time and memory.
 
 What is plain to see is decided here, exactly: equal texts, numbers, words, units that differ. All else goes to
-math-verify, in processes of ``comparing``, which are started when the first pair needs them. A pair that takes more
+math-verify, in processes of ``algebra``, which are started when the first pair needs them. A pair that takes more
 than it may is not equal, and said to be undecided.
 """
 
@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.resources import files
 from types import TracebackType
 
-# The unit that a word names. Two answers with different ones are different; one without a unit is equal to one with.
+# The unit that a word names. Answers with different units are different; one without any is equal to one with.
 UNITS = {
     alias: unit
     for unit, aliases in {
@@ -56,14 +56,18 @@ UNITS = {
 
 ENVIRONMENTS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-SPACING = re.compile(r"\\[!,;:]|\\(?:left|right|displaystyle|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])|(?<!\\)\$|\{(?=,\}\d)|(?<=\{,)\}")
+SPACING = re.compile(
+    r"\\!\s*|\\[,;:]|\\(?:left|right|displaystyle|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])|(?<!\\)\$|\{(?=,\}\d)|(?<=\{,)\}"
+)
 TEXT = r"\\(?:text|mbox|textbf|textit|textrm|textnormal|mathrm|mathbf|operatorname)\s*"
 WHOLE_TEXT = re.compile(TEXT + r"\{([^{}]*)\}")
 MONEY = re.compile(r"(\\\$|[€£])\s*(?=[-.\d])")
 DEGREE = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\u00b0)\s*$")
 PERCENT = re.compile(r"\s*\\?%\s*$")
 UNIT_TEXT = re.compile(r"(?<![=<>+\-*/,(^\s])\s*(?:" + TEXT + r"\{\s*([^{}\d]*?)\s*\})(?:\^\s*(?:\d|\{\d\}))?$")
-UNIT_WORD = re.compile(r"(?<=[\d}])\s*(?:(?:square|sq|cubic|cu)\.?\s+)?([a-z]+\.?)(?:\s*\^\s*(?:\d|\{\d\}))?$", re.IGNORECASE)
+UNIT_WORDS = re.compile(
+    r"(?<=[\d}])(\s*)([a-z]+\.?(?: [a-z]+\.?){0,2})(?:\s*\^\s*(?:\d|\{\d\}))?$", re.IGNORECASE
+)
 BASE = re.compile(r"(\d[\dA-Fa-f]*)\s*_\s*(?:\{\s*)?(\d+)\s*\}?")
 
 DIGITS = 60
@@ -102,7 +106,7 @@ class Answer:
 
     Attributes:
         text: what is left of it without boxes, dollars, spacing and unit.
-        unit: a known unit, ``base N`` for a number in that base, or "" if it has none that is known.
+        unit: its unit, ``base N`` for a number in that base, or "" if it has none.
         number: if it is one that can be read without a computer algebra system.
         words: if it is letters alone, in lower case.
         marked: whether these are words for sure, and not a product of variables.
@@ -119,8 +123,8 @@ class Answer:
 def read_answer(said: str) -> Answer:
     """Takes an answer apart.
 
-    >>> read_answer(r"$10,\\!080 \\text{ cm}$").number, read_answer("90^\\circ").unit
-    (Number(value=Fraction(10080, 1), places=None), 'degree')
+    >>> read_answer("$1,080 cm$").number, read_answer("90 degrees").unit
+    (Number(value=Fraction(1080, 1), places=None), 'degree')
     """
     text, unit = _without_unit(_unwrapped(said))
     inside = WHOLE_TEXT.fullmatch(text)
@@ -175,14 +179,23 @@ def _without_unit(text: str) -> tuple[str, str]:
     if money and text[: money.start()].strip(" -") == "":
         return text[: money.start()].strip() + text[money.end() :], UNITS[money[1]]
     named = UNIT_TEXT.search(text)
-    if named and named.start():
-        # Of several words the last that is known: "square feet", "miles per hour" stay what they are.
-        known = [UNITS[word] for word in named[1].casefold().rstrip(".").split() if word in UNITS]
-        return text[: named.start()], known[-1] if known else ""
-    word = UNIT_WORD.search(text)
-    if word and len(word[1]) > 1 and word[1].casefold().rstrip(".") in UNITS:
-        return text[: word.start()], UNITS[word[1].casefold().rstrip(".")]
+    if named and named.start() and named[1]:
+        return text[: named.start()], _unit(named[1])
+    plain = UNIT_WORDS.search(text)
+    if plain and not {"and", "or"} & set(plain[2].split()):
+        rest, unit = text[: plain.start()], _unit(plain[2])
+        # Letters right behind a number are variables, unless a unit is written so.
+        known = unit in UNITS.values() and len(plain[2]) > 1
+        if known or (plain[1] and _number(rest) and min(map(len, plain[2].split())) > 2):
+            return rest, unit
     return text, ""
+
+
+def _unit(words: str) -> str:
+    """The known unit that is among the words, else the words themselves; ``square`` and ``cubic`` do not count."""
+    said = [word.rstrip(".") for word in words.casefold().split()]
+    known = [UNITS[word] for word in said if word in UNITS]
+    return known[0] if known else " ".join(said).removesuffix("s")
 
 
 def _number(text: str) -> Number | None:
@@ -308,7 +321,7 @@ class Comparer:
         return [Comparison(sign == "=", sign == "?") for sign in signs]
 
     def _start(self) -> "subprocess.Popen[str]":
-        script = str(files("prm_scaling.verify").joinpath("comparing.py"))
+        script = str(files("prm_scaling.verify").joinpath("algebra.py"))
         limits = [str(self._workers), str(self._seconds), str(self._megabytes), str(self._places)]
         return subprocess.Popen(
             # -P: the folder of the script holds modules that are not for it to import.

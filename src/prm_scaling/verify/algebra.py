@@ -4,7 +4,7 @@ math-verify's own time limit is a signal that Python handles between two of its 
 hold while C code computes ``9**9**9``. Here the kernel ends a worker that has used up its processor time,
 wherever it is, and another is forked in its place; time is the worker's own, so a busy machine changes nothing.
 
-It runs as a script, isolated from the package: ``comparing.py WORKERS SECONDS MEGABYTES PLACES``. It reads a
+It runs as a script, isolated from the package: ``algebra.py WORKERS SECONDS MEGABYTES PLACES``. It reads a
 line of JSON, a list of pairs, and writes a line with a sign a pair: ``=``, ``#`` (not equal) or ``?`` (cut off).
 """
 
@@ -21,6 +21,7 @@ from collections import deque
 from functools import lru_cache
 
 from math_verify import parse, verify
+from math_verify.grader import is_assignment_relation, is_equation, take_first_relation, take_last_relation
 from math_verify.parser import LatexExtractionConfig, NormalizationConfig
 from sympy import Expr, FiniteSet, MatrixBase, Symbol, Union, sympify
 from sympy.core.relational import Eq, Ne, Relational
@@ -82,14 +83,26 @@ def same(a: str, b: str, places: int) -> bool:
     x, y = read(a), read(b)
     if not (x and y):
         return False
+    if is_equation(x[0]) != is_equation(y[0]):
+        # math-verify takes the last side of any equation, if it is not the reference: 2x + z = 1 would be 1.
+        x, y = [[_value(x[0]), *x[1:]], [_value(y[0]), *y[1:]]]
+        if is_equation(x[0]) != is_equation(y[0]):
+            return False
     plain = isinstance(x[0], Expr) and isinstance(y[0], Expr)
     if plain and differ(x[0], y[0]):
         return False
     rules = {"float_rounding": places, "timeout_seconds": None}
     if verify(x, y, **rules):
         return True
-    # Its rules for sets, relations and assignments depend on which of the two is the reference.
+    # Its rules for sets and relations depend on which of the two is the reference.
     return not (plain or all(isinstance(e, MatrixBase) for e in (x[0], y[0]))) and bool(verify(y, x, **rules))
+
+
+def _value(found):
+    """What an equation such as ``x = 3`` or ``1 + 1 = 2`` says that something is; all else is what it is."""
+    if is_equation(found) and (is_assignment_relation(found) or not take_first_relation(found).lhs.free_symbols):
+        return take_last_relation(found).rhs
+    return found
 
 
 def work(tasks: int, answers: int, seconds: float, megabytes: int, places: int) -> None:
