@@ -57,11 +57,12 @@ UNITS = {
 ENVIRONMENTS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 SPACING = re.compile(
-    r"\\!\s*|\\[,;:]|\\(?:left|right|displaystyle|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])|(?<!\\)\$|\{(?=,\}\d)|(?<=\{,)\}"
+    r"(?<!\\)\\!\s*|\\(?:left|right|displaystyle|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])|(?<!\\)\$|\{(?=,\}\d)|(?<=\{,)\}"
 )
 TEXT = r"\\(?:text|mbox|textbf|textit|textrm|textnormal|mathrm|mathbf|operatorname)\s*"
 WHOLE_TEXT = re.compile(TEXT + r"\{([^{}]*)\}")
 MONEY = re.compile(r"(\\\$|[€£])\s*(?=[-.\d])")
+SPACE = re.compile(r"(?<!\\)\\[,;: ]|~")
 DEGREE = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\u00b0)\s*$")
 PERCENT = re.compile(r"\s*\\?%\s*$")
 UNIT_TEXT = re.compile(r"(?<![=<>+\-*/,(^\s])\s*(?:" + TEXT + r"\{\s*([^{}\d]*?)\s*\})(?:\^\s*(?:\d|\{\d\}))?$")
@@ -153,7 +154,7 @@ def _unwrapped(said: str) -> str:
             text = text[box.end() : -1].strip()
         text = re.sub(r"(?<!\\)[.,;]$", "", text).rstrip()
     # Python's power is LaTeX's.
-    return " ".join(SPACING.sub("", text).replace("**", "^").split())
+    return " ".join(SPACE.sub(" ", SPACING.sub("", text)).replace("**", "^").split())
 
 
 def _closes_at_end(text: str, start: int) -> bool:
@@ -184,8 +185,8 @@ def _without_unit(text: str) -> tuple[str, str]:
     plain = UNIT_WORDS.search(text)
     if plain and not {"and", "or"} & set(plain[2].split()):
         rest, unit = text[: plain.start()], _unit(plain[2])
-        # Letters right behind a number are variables, unless a unit is written so.
-        known = unit in UNITS.values() and len(plain[2]) > 1
+        # A letter right behind a number is a variable.
+        known = unit in UNITS.values() and (plain[1] or len(plain[2]) > 1)
         if known or (plain[1] and _number(rest) and min(map(len, plain[2].split())) > 2):
             return rest, unit
     return text, ""
