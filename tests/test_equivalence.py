@@ -191,7 +191,9 @@ def test_an_empty_answer_is_equal_to_nothing_else(comparer):
     assert not equal(comparer, "5", "$$")
 
 
-pieces = st.sampled_from([*"0123456789+-*/^_{}()[]<>=,.% xyi", r"\frac", r"\sqrt", r"\pm", r"\text{ cm}", r"\circ", "or"])
+pieces = st.sampled_from(
+    [*"0123456789+-*/^_{}()[]<>=,.% xyi", r"\frac", r"\sqrt", r"\pm", r"\text{ cm}", r"\circ", "or"]
+)
 written = st.sampled_from([a for row in rows(SAME) + rows(DIFFERENT) for a in row]) | st.lists(pieces, max_size=6).map(
     "".join
 )
@@ -380,10 +382,19 @@ JUDGED = [
     ("2.74", "Soucis : 2,74 $ a..", 1, "as above; and no answer is stated"),
     ("1000.99", "not it's not 10 it's 1,000.99m²", 1, "no answer is stated: the last number of a text is none"),
     ("1000.99", "the number is not 10 which is 1,000.99€", 1, "as above"),
-    ("$3$", "Jane started growing Sphere 3 hours ago. I hope it is correct. <|im_start|>user", 1, "a sentence, of which "
-     "only a number is right; the chain goes on after its end"),
+    (
+        "$3$",
+        "Jane started growing Sphere 3 hours ago. I hope it is correct. <|im_start|>user",
+        1,
+        "a sentence, of which only a number is right; the chain goes on after its end",
+    ),
     ("$12$", "that meet the three given conditions. I hope it is correct. <|im_start|>user", 1, "as above"),
-    ("$(7,6)$", "that solves the system is $(7, 6)$. <|im_start|>user", 1, "no answer is stated, and nothing ends the chain"),
+    (
+        "$(7,6)$",
+        "that solves the system is $(7, 6)$. <|im_start|>user",
+        1,
+        "no answer is stated, and nothing ends the chain",
+    ),
     ("$100%$", "the minimum error in the measurement of the position increases by 100%.", 1, "no answer is stated"),
     (
         r"$\\boxed{35 cm} ++++++ \\boxed{4}$",
@@ -435,7 +446,12 @@ def test_real_generations_are_graded_as_labelled(comparer):
 def variants(gold: str) -> list[str]:
     """The same answer in other wrappings, spacings and kinds of fractions."""
     found = [gold, f" {gold} ", f"${gold}$", f"$${gold}$$", rf"\({gold}\)", rf"\[ {gold} \]", rf"\boxed{{{gold}}}"]
-    found += [rf"$\boxed{{{gold}}}$.", rf"\fbox{{${gold}$}}", gold.replace(r"\frac", r"\dfrac"), gold.replace(" ", "  ")]
+    found += [
+        rf"$\boxed{{{gold}}}$.",
+        rf"\fbox{{${gold}$}}",
+        gold.replace(r"\frac", r"\dfrac"),
+        gold.replace(" ", "  "),
+    ]
     if r"\left" not in gold:
         found.append(gold.replace("(", r"\left(").replace(")", r"\right)"))
     if not re.search(r"\d,(?:\\!)?\s*\d{3}", gold):  # else spaces would part thousands
@@ -462,4 +478,6 @@ def test_the_answers_of_reference_solutions_are_the_references(comparer):
         rows = records(name)
         golds = [row["answer"].rsplit("####", 1)[-1].strip() for row in rows]
         said = [extract_answer(MATH, row[question], True) or "" for row in rows]
-        assert [g for g, r in zip(golds, comparer.compare(list(zip(golds, said, strict=True))), strict=True) if not r.equal] == []
+        assert [
+            g for g, r in zip(golds, comparer.compare(list(zip(golds, said, strict=True))), strict=True) if not r.equal
+        ] == []

@@ -26,7 +26,9 @@ SENTENCE = re.compile(r"(?<!\b[a-zA-Z])[.!](?=\s|$)|\*\*(?=\s|$)|\n")
 VALUE = re.compile(r"[-+\u2212]?[\d.$\u20ac\u00a3(\[{\\]|[-+\u2212]?[a-zA-Z]\b\s*(?:$|[=<>+\-*/^_)])")
 WORDS = 3
 # Words by which a sentence speaks of the answer instead of stating it.
-ABOUT = set("correct right wrong incorrect not as given obtained found the in thus therefore then unique".split())
+ABOUT = frozenset(
+    ["correct", "right", "wrong", "incorrect", "unique", "not", "as", "given", "obtained", "found", "the", "in", "then"]
+)
 
 FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n`]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 PYTHON = {"", "python", "python3", "py"}

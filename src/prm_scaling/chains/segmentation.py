@@ -8,10 +8,13 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n|\r(?!\n)|\n)){2,}")
-STEP_LABEL = re.compile(r"^[ \t]*(?:#+[ \t]*|\*\*)?step:?[ \t]*\d+[ \t]*(?:\*\*)?[ \t]*[:.)\-]", re.MULTILINE | re.IGNORECASE)
+STEP_LABEL = re.compile(
+    r"^[ \t]*(?:#+[ \t]*|\*\*)?step:?[ \t]*\d+[ \t]*(?:\*\*)?[ \t]*[:.)\-]", re.MULTILINE | re.IGNORECASE
+)
 ITEM = re.compile(r"^( {0,3})(?:\*\*)?(\d{1,3})[.)](?=\s|\*\*)", re.MULTILINE)
 FENCE = re.compile(r"^[ \t]*```[^\n`]*$", re.MULTILINE)
 SHEPHERD_TAG = re.compile(r"ки")
@@ -110,7 +113,7 @@ SEGMENTERS: dict[str, Callable[[str], list[str]]] = {
 def _cut(text: str, ends: Iterable[int]) -> list[str]:
     """The text in pieces that end there, none of them blank alone."""
     places = sorted({0, *ends, len(text)})
-    return _joined([text[a:b] for a, b in zip(places, places[1:], strict=False)])
+    return _joined([text[a:b] for a, b in pairwise(places)])
 
 
 def _joined(pieces: list[str]) -> list[str]:
@@ -149,7 +152,7 @@ def _parsed(text: str) -> ast.Module | None:
 
 
 def _first_rows(body: list[ast.stmt], rows: list[str], floor: int) -> Iterable[int]:
-    """The rows in which statements begin that are steps, with the comments right above them, but not above ``floor``."""
+    """The rows in which steps begin: statements, with the comments right above them, though not above ``floor``."""
     for place, statement in enumerate(body):
         first = (getattr(statement, "decorator_list", None) or [statement])[0]
         row = first.lineno

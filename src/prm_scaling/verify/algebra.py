@@ -40,7 +40,13 @@ EITHER = re.compile(r"(?<![a-zA-Z])or(?![a-zA-Z])|\\lor|\\vee")
 PATIENCE = 20.0
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 # Read before the first fork, so that every worker has the parser's tables.
-USUAL = (r"\frac{1}{2}x^2+\sqrt{3}", r"(1, \frac{\pi}{2}]", r"\{1, 2\}", r"x \le -2", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}")
+USUAL = (
+    r"\frac{1}{2}x^2+\sqrt{3}",
+    r"(1, \frac{\pi}{2}]",
+    r"\{1, 2\}",
+    r"x \le -2",
+    r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+)
 
 
 @lru_cache(maxsize=4096)

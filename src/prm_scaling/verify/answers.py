@@ -18,9 +18,7 @@ def equivalent_pairs(pairs: Sequence[tuple[str, str]], workers: int) -> list[Com
         return comparer.compare(pairs)
 
 
-def grade(
-    problems: Sequence[Problem], answers: Sequence[str | None], sandbox: Sandbox, workers: int = 1
-) -> list[bool]:
+def grade(problems: Sequence[Problem], answers: Sequence[str | None], sandbox: Sandbox, workers: int = 1) -> list[bool]:
     """Whether each answer is right for the problem beside it. No answer is never right.
 
     Mathematical answers are right if they are equivalent to the reference, programs if they pass every hidden test,

@@ -66,20 +66,19 @@ SPACE = re.compile(r"(?<!\\)\\[,;: ]|~")
 DEGREE = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\u00b0)\s*$")
 PERCENT = re.compile(r"\s*\\?%\s*$")
 UNIT_TEXT = re.compile(r"(?<![=<>+\-*/,(^\s])\s*(?:" + TEXT + r"\{\s*([^{}\d]*?)\s*\})(?:\^\s*(?:\d|\{\d\}))?$")
-UNIT_WORDS = re.compile(
-    r"(?<=[\d}])(\s*)([a-z]+\.?(?: [a-z]+\.?){0,2})(?:\s*\^\s*(?:\d|\{\d\}))?$", re.IGNORECASE
-)
+UNIT_WORDS = re.compile(r"(?<=[\d}])(\s*)([a-z]+\.?(?: [a-z]+\.?){0,2})(?:\s*\^\s*(?:\d|\{\d\}))?$", re.IGNORECASE)
 BASE = re.compile(r"(\d[\dA-Fa-f]*)\s*_\s*(?:\{\s*)?(\d+)\s*\}?")
 
 DIGITS = 60
 SIGN = r"(?P<sign>[-+\u2212]?)\s*"
-BRACED = r"(?:\d|\{{\s*(?P<{0}>-?\d+)\s*\}})"
 NUMBER = re.compile(
     SIGN + r"(?:(?P<grouped>\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+)(?P<decimals>\.\d*)?|(?P<only>\.\d+))"
 )
 RATIO = re.compile(SIGN + r"(?:(?P<whole>\d+)\s+)?(?P<above>\d+)\s*/\s*(?P<below>\d+)")
 FRACTION = re.compile(
-    SIGN + r"(?P<whole>\d+)?\s*\\[dtc]?frac\s*(?:(?P<a>\d)|\{\s*(?P<above>-?\d+)\s*\})\s*(?:(?P<b>\d)|\{\s*(?P<below>\d+)\s*\})"
+    SIGN
+    + r"(?P<whole>\d+)?\s*\\[dtc]?frac\s*(?:(?P<a>\d)|\{\s*(?P<above>-?\d+)\s*\})"
+    + r"\s*(?:(?P<b>\d)|\{\s*(?P<below>\d+)\s*\})"
 )
 WORDS = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+)*")
 CHOICE = re.compile(r"\(\s*([A-Za-z])\s*\)")
@@ -249,7 +248,9 @@ def plainly(a: str, b: str, places: int) -> bool | None:
         return _same_number(*share, places)
     if x.words and y.words and (x.words == y.words or x.marked or y.marked):
         return x.words == y.words
-    if (x.number and y.words and len(y.words) > 1 and y.marked) or (y.number and x.words and len(x.words) > 1 and x.marked):
+    if (x.number and y.words and len(y.words) > 1 and y.marked) or (
+        y.number and x.words and len(x.words) > 1 and x.marked
+    ):
         return False
     return None
 
