@@ -70,9 +70,7 @@ def last_boxed(text: str) -> str | None:
     for found in reversed(boxes):
         inside = _inside(text, found.end())
         if inside is None:
-            if start is None:
-                return None  # the last box was not finished
-            continue
+            break  # if it is the last box, it was not finished
         content, end = inside
         if start is not None and (end > start or not AND.fullmatch(text, end, start)):
             break

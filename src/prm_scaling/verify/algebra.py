@@ -23,7 +23,7 @@ from functools import lru_cache
 from math_verify import parse, verify
 from math_verify.grader import is_assignment_relation, is_equation, take_first_relation, take_last_relation
 from math_verify.parser import LatexExtractionConfig, NormalizationConfig
-from sympy import Expr, FiniteSet, MatrixBase, Symbol, Union, sympify
+from sympy import Expr, FiniteSet, Interval, Symbol, Tuple, Union, sympify
 from sympy.core.relational import Eq, Ne, Relational
 
 EQUAL, DIFFERENT, CUT_OFF = "=", "#", "?"
@@ -68,11 +68,13 @@ def _union(found):
     return found
 
 
-def differ(x: Expr, y: Expr) -> bool:
-    """Whether two expressions have clearly different values, at one place for their symbols.
+def differ(x, y) -> bool:
+    """Whether two that were read clearly differ: one is several things, or their values at one place do.
 
     It only ever tells that they differ, which is the common case, and spares their simplification.
     """
+    if not (isinstance(x, Expr) and isinstance(y, Expr)):
+        return (isinstance(x, Expr) and _several(y)) or (isinstance(y, Expr) and _several(x))
     if isinstance(x, Symbol) or isinstance(y, Symbol):  # may be words: math-verify has rules for them
         return False
     symbols = sorted(x.free_symbols | y.free_symbols, key=str)
@@ -82,6 +84,13 @@ def differ(x: Expr, y: Expr) -> bool:
     except (TypeError, ValueError, AttributeError, NotImplementedError, ArithmeticError):  # it has no such value
         return False
     return abs(a - b) > 1e-3 * max(1.0, abs(a), abs(b))
+
+
+def _several(found) -> bool:
+    """Whether it is more than one thing, which no expression is equal to."""
+    if isinstance(found, FiniteSet | Tuple):
+        return len(set(found.args)) > 1
+    return isinstance(found, Union) or (isinstance(found, Interval) and found.start != found.end)
 
 
 def same(a: str, b: str, places: int) -> bool:
@@ -94,14 +103,15 @@ def same(a: str, b: str, places: int) -> bool:
         x, y = [[_value(x[0]), *x[1:]], [_value(y[0]), *y[1:]]]
         if is_equation(x[0]) != is_equation(y[0]):
             return False
-    plain = isinstance(x[0], Expr) and isinstance(y[0], Expr)
-    if plain and differ(x[0], y[0]):
+    if differ(x[0], y[0]):
         return False
     rules = {"float_rounding": places, "timeout_seconds": None}
     if verify(x, y, **rules):
         return True
-    # Its rules for sets and relations depend on which of the two is the reference.
-    return not (plain or all(isinstance(e, MatrixBase) for e in (x[0], y[0]))) and bool(verify(y, x, **rules))
+    # Its rules for two of different kinds, such as a relation and a set, depend on which is the reference.
+    return not (isinstance(x[0], Expr) and isinstance(y[0], Expr) or type(x[0]) is type(y[0])) and bool(
+        verify(y, x, **rules)
+    )
 
 
 def _value(found):

@@ -63,13 +63,17 @@ TEXT = r"\\(?:text|mbox|textbf|textit|textrm|textnormal|mathrm|mathbf|operatorna
 WHOLE_TEXT = re.compile(TEXT + r"\{([^{}]*)\}")
 MONEY = re.compile(r"(\\\$|[€£])\s*(?=[-.\d])")
 SPACE = re.compile(r"(?<!\\)\\[,;: ]|~")
+# White space that parts no two numbers.
+LOOSE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 DEGREE = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\u00b0)\s*$")
 PERCENT = re.compile(r"\s*\\?%\s*$")
 UNIT_TEXT = re.compile(r"(?<![=<>+\-*/,(^\s])\s*(?:" + TEXT + r"\{\s*([^{}\d]*?)\s*\})(?:\^\s*(?:\d|\{\d\}))?$")
 UNIT_WORDS = re.compile(r"(?<=[\d}])(\s*)([a-z]+\.?(?: [a-z]+\.?){0,2})(?:\s*\^\s*(?:\d|\{\d\}))?$", re.IGNORECASE)
 BASE = re.compile(r"(\d[\dA-Fa-f]*)\s*_\s*(?:\{\s*)?(\d+)\s*\}?")
 
+# Numbers of more digits are left to algebra; answers in more boxes and dollars stay wrapped.
 DIGITS = 60
+LAYERS = 8
 SIGN = r"(?P<sign>[-+\u2212]?)\s*"
 NUMBER = re.compile(
     SIGN + r"(?:(?P<grouped>\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+)(?P<decimals>\.\d*)?|(?P<only>\.\d+))"
@@ -142,8 +146,8 @@ def read_answer(said: str) -> Answer:
 
 def _unwrapped(said: str) -> str:
     """The answer without boxes, dollars and spacing."""
-    text, before = " ".join(said.split()), None
-    while text != before:
+    text = " ".join(said.split())
+    for _ in range(LAYERS):
         before = text
         for opening, closing in ENVIRONMENTS:
             if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
@@ -152,6 +156,8 @@ def _unwrapped(said: str) -> str:
         if box and _closes_at_end(text, box.end()):
             text = text[box.end() : -1].strip()
         text = re.sub(r"(?<!\\)[.,;]$", "", text).rstrip()
+        if text == before:
+            break
     # Python's power is LaTeX's.
     return " ".join(SPACE.sub(" ", SPACING.sub("", text)).replace("**", "^").split())
 
@@ -234,7 +240,7 @@ def plainly(a: str, b: str, places: int) -> bool | None:
     x, y = read_answer(a), read_answer(b)
     if x.unit and y.unit and x.unit != y.unit:
         return False
-    if x.text == y.text:
+    if LOOSE.sub("", x.text) == LOOSE.sub("", y.text):
         return True
     if not x.text or not y.text:
         return False
