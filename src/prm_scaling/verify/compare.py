@@ -26,7 +26,8 @@ def loosen(data: Any) -> Any:
     {'1': [2, 3]}
     """
     if isinstance(data, list):
-        return [loosen(value) for value in data]
+        kinds = set(map(type, data))
+        return [loosen(value) for value in data] if dict in kinds or list in kinds else data
     if not isinstance(data, dict):
         return data
     tag, value = data.get("t"), data.get("v")

@@ -119,7 +119,7 @@ class Lane:
         bubblewrap = sandbox.mode == "bubblewrap"
         self.sandbox = sandbox
         self.programs = Worker(sandbox, preload if bubblewrap else (), packages=bubblewrap)
-        self.tests = Worker(sandbox, preload, packages=True)
+        self.tests = Worker(sandbox, ("ast", *preload), packages=True)
 
     def close(self) -> None:
         """End the workers."""

@@ -7,6 +7,7 @@ through a channel of plain data. ``unittest`` classes share the program's interp
 """
 
 import ast
+import builtins
 import json
 import os
 import re
@@ -37,7 +38,7 @@ TESTS_MEGABYTES = 4096
 # Seconds between the limit of tests that are code and that of the clock here.
 MARGIN = 2.0
 # Installed packages that are imported before programs run, where any of them or of the tests imports them.
-PRELOADED = ("numpy", "pandas", "scipy", "matplotlib", "matplotlib.pyplot", "sklearn", "unittest.mock")
+PRELOADED = ("numpy", "pandas", "scipy", "matplotlib", "matplotlib.pyplot", "sklearn")
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,11 @@ def judge(programs: Sequence[str], suites: Sequence[Suite], sandbox: Sandbox) ->
             texts[id(suite)] = suite.model_dump_json()
     keys = [(program, texts[id(suite)]) for program, suite in zip(programs, suites, strict=True)]
     pairs = dict(zip(keys, suites, strict=True))
-    preload = _preload([*{program for program, _ in pairs}, *_code(pairs.values())])
-    verdicts = run_lanes(
-        _judge, [(program, suite) for (program, _), suite in pairs.items()], sandbox, preload
-    )
+    work = [(program, suite) for (program, _), suite in pairs.items()]
+    preload = _preload([text for program, suite in work for text in (program, *_code(suite))])
+    if any(isinstance(suite, Unittest) for suite in suites):
+        preload.append("unittest.mock")
+    verdicts = run_lanes(_judge, work, sandbox, preload)
     place = dict(zip(pairs, verdicts, strict=True))
     return [place[key] for key in keys]
 
@@ -323,14 +325,18 @@ def _entry(suite: Suite) -> str:
         case Stdin():
             return ""
         case Asserts():
-            for node in ast.walk(ast.parse(suite.tests[0])):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in _PYTHONS:
-                    return node.func.id
-            raise ValueError(f"no function is called in {suite.tests[0]!r}")
+            return _called(suite.tests[0])
     return suite.entry
 
 
-_PYTHONS = frozenset({"set", "sorted", "list", "tuple", "len", "sum", "round", "abs", "isinstance", "str", "int"})
+def _called(test: str) -> str:
+    """The function that an assertion calls, Python's own only if it calls no other; ``f`` of none can be called."""
+    names = [
+        node.func.id
+        for node in ast.walk(ast.parse(test))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    return next((name for name in names if not hasattr(builtins, name)), names[-1] if names else "f")
 
 
 def _behave(lane: Lane, item: tuple[str, str, str]) -> str | None:
@@ -363,14 +369,14 @@ def _behave(lane: Lane, item: tuple[str, str, str]) -> str | None:
 # --- what to import before programs run ---
 
 
-def _code(suites: Any) -> list[str]:
-    return list({suite.source for suite in suites if isinstance(suite, Check | Unittest)})
+def _code(suite: Suite) -> list[str]:
+    return [suite.source] if isinstance(suite, Check | Unittest) else []
 
 
 def _preload(texts: Sequence[str]) -> list[str]:
     """Modules that take long to import and that these programs or tests do import."""
     wanted = set()
-    for text in texts:
+    for text in dict.fromkeys(texts):
         wanted |= set(re.findall(r"^\s*(?:import|from)\s+([\w.]+)", text, re.MULTILINE))
     roots = {name.partition(".")[0] for name in wanted}
     modules = []

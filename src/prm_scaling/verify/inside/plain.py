@@ -7,14 +7,16 @@ it runs nothing.
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 DEEPEST = 100
-MOST_VALUES = 1_000_000
+MOST_VALUES = 4_000_000
 # Of one message, in bytes.
-MOST_BYTES = 16 << 20
-_NATIVE = 1 << 53
+MOST_BYTES = 64 << 20
+# Integers below this are written in decimal, which takes Python quadratic time, and has a limit there.
+_NATIVE = 10**1000
+_SIMPLE = {float, str, bool, type(None)}
 
 
 class Unplain(ValueError):
@@ -39,8 +41,19 @@ class _Encoder:
         if kind is int:
             return value if -_NATIVE < value < _NATIVE else {"t": "int", "v": hex(value)}
         if kind is list:
-            return [self.encode(v, depth + 1) for v in value]
+            return self._list(value, depth + 1)
         return self._tagged(value, depth + 1)
+
+    def _list(self, values: Iterable[Any], depth: int) -> list:
+        """The common case first: long lists of numbers or strings."""
+        values = list(values)
+        kinds = set(map(type, values))
+        if kinds <= _SIMPLE or (kinds == {int} and -_NATIVE < min(values) and max(values) < _NATIVE):
+            self.left -= len(values)
+            if self.left < 0:
+                raise Unplain("too large or too deep")
+            return values
+        return [self.encode(v, depth) for v in values]
 
     def _tagged(self, value: Any, depth: int) -> Any:
         if isinstance(value, dict):
@@ -48,9 +61,9 @@ class _Encoder:
             return {"t": "dict", "v": pairs}
         for kind in (tuple, set, frozenset):
             if isinstance(value, kind):
-                return {"t": kind.__name__, "v": [self.encode(v, depth) for v in kind.__iter__(value)]}
+                return {"t": kind.__name__, "v": self._list(kind.__iter__(value), depth)}
         if isinstance(value, list):
-            return [self.encode(v, depth) for v in list.__iter__(value)]
+            return self._list(list.__iter__(value), depth)
         for plain, convert in ((int, int.__int__), (float, float.__float__), (str, str.__str__)):
             if isinstance(value, plain):
                 return self.encode(plain(convert(value)), depth)
@@ -90,7 +103,8 @@ def decode(data: Any, other: Callable[[Any], Any] | None = None) -> Any:
         Unplain: no encoded value.
     """
     if isinstance(data, list):
-        return [decode(v, other) for v in data]
+        kinds = set(map(type, data))
+        return [decode(v, other) for v in data] if dict in kinds or list in kinds else data
     if not isinstance(data, dict):
         return data
     tag, value = data.get("t"), data.get("v")
@@ -99,9 +113,9 @@ def decode(data: Any, other: Callable[[Any], Any] | None = None) -> Any:
             case "int":
                 return int(value, 16)
             case "tuple":
-                return tuple([decode(v, other) for v in value])
+                return tuple(decode(value, other))
             case "set" | "frozenset":
-                return (set if tag == "set" else frozenset)([decode(v, other) for v in value])
+                return (set if tag == "set" else frozenset)(decode(value, other))
             case "dict":
                 return {decode(k, other): decode(v, other) for k, v in value}
             case "complex":

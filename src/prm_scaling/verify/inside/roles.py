@@ -22,7 +22,6 @@ from typing import Any
 from prm_scaling.verify.inside import remote
 from prm_scaling.verify.inside.channel import Channel
 from prm_scaling.verify.inside.plain import Unplain, encode
-from prm_scaling.verify.inside.together import together
 
 # Exit statuses of whole programs.
 RAISED, OUT_OF_MEMORY = 1, 77
@@ -146,6 +145,13 @@ def tests(payload: dict, descriptors: list[int]) -> Callable[[], None]:
 def unittests(payload: dict, descriptors: list[int]) -> Callable[[], None]:
     """Classes of ``unittest`` beside the program: ``program``, ``source``."""
     channel = Channel(socket.socket(fileno=descriptors[-1]))
+    # Only here: it imports much that makes every fork slower. No program finds it by name.
+    sys.path.insert(0, str(__file__).removesuffix(__name__.replace(".", "/") + ".py"))
+    from prm_scaling.verify.inside.together import together
+
+    sys.path.pop(0)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "prm_scaling"]:
+        del sys.modules[name]
 
     def take() -> None:
         channel.send(together(payload))

@@ -14,10 +14,8 @@ import importlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
-import stat
 import sys
 import time
 import types
@@ -25,6 +23,7 @@ from collections.abc import Sequence
 
 from prm_scaling.verify.inside import roles
 from prm_scaling.verify.inside.confine import confine_bubblewrap, confine_process, droppable, silence
+from prm_scaling.verify.inside.plain import dump, encode
 
 # Loaded before the fork: what programs like to import.
 COMMON = ("bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "random", "re", "string")
@@ -35,6 +34,15 @@ WATCH = 50
 # How long a program that has closed its outputs may take to end, in seconds.
 GRACE = 1.0
 PR_SET_DUMPABLE = 4
+WARM = """
+class A:
+    def f(self, *args, **keywords) -> int:
+        return sum(x % 2 for x in [*args, len(f"{self!r}")] if x) if keywords else max(args)
+try:
+    assert A().f(1, 2, a=3) and not A().f(0)
+except (ValueError, TypeError) as error:
+    raise SystemExit from error
+"""
 
 
 def main() -> None:
@@ -49,12 +57,19 @@ def main() -> None:
     forget()
     control = socket.socket(fileno=settings["control"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in (*COMMON, *settings["preload"]):
-        importlib.import_module(name)
     bubblewrap = settings["mode"] == "bubblewrap"
     if bubblewrap:
         become(json.loads(receive(control)[0])["user"])
+    for name in (*COMMON, *settings["preload"]):
+        importlib.import_module(name)
+    # What Python sets up at the first program that it compiles, and more, once and not in each process.
+    exec(compile(WARM, "warm", "exec"), {})
+    dump(encode([1, ("a", 2.5)]))
+    if bubblewrap:
+        sweep()
     drop = not bubblewrap and droppable()
+    # Errors so far are the host's to read; programs have nothing to say there.
+    silence()
     gc.collect()
     gc.freeze()
     send(control, {"ready": os.getpid()})
@@ -66,8 +81,9 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                os.setsid()
                 control.close()
+                if not bubblewrap:
+                    os.setsid()
                 for descriptor in descriptors:
                     os.set_inheritable(descriptor, False)
                 play(job, descriptors, bubblewrap, drop)
@@ -120,11 +136,9 @@ def become(user: int | None) -> None:
 
 def play(job: dict, descriptors: list[int], bubblewrap: bool, drop: bool) -> None:
     """In the forked process: read the job's payload, confine, and play its role. Never returns."""
-    with open(descriptors[0], "rb") as file:
-        payload = json.loads(file.read())
-    silence()
-    role = roles.ROLES[job["role"]]
-    take = role(payload, descriptors[1:])
+    payload = json.loads(os.pread(descriptors[0], os.fstat(descriptors[0]).st_size, 0))
+    os.close(descriptors[0])
+    take = roles.ROLES[job["role"]](payload, descriptors[1:])
     if bubblewrap:
         confine_bubblewrap(job["seconds"], job["megabytes"])
     else:
@@ -201,21 +215,25 @@ def resident() -> int:
 
 def sweep() -> bool:
     """Remove what a program has left in the places it may write to; whether nothing is left."""
-    left = 0
-    for folder in ("/tmp", "/dev/shm"):
-        for name in os.listdir(folder):
-            left += 1
-            path = os.path.join(folder, name)
-            if left > MOST_LEFTOVERS:
+    seen = 0
+    for place in ("/tmp", "/dev/shm"):
+        if not os.listdir(place):
+            continue
+        for folder, folders, files in os.walk(place, topdown=True):
+            seen += len(folders) + len(files)
+            if seen > MOST_LEFTOVERS:
                 return False
             try:
-                if stat.S_ISDIR(os.lstat(path).st_mode):
-                    if sum(len(files) + len(folders) for _, folders, files in os.walk(path)) > MOST_LEFTOVERS:
-                        return False
-                    shutil.rmtree(path)
-                else:
-                    os.unlink(path)
+                for name in files:
+                    os.unlink(os.path.join(folder, name))
             except OSError:
                 return False
+        for folder, _, _ in os.walk(place, topdown=False):
+            if folder != place:
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    return False
+        if os.listdir(place):  # links to folders, folders that could not be read
+            return False
     return True
-
