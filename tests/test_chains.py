@@ -1,5 +1,6 @@
 """Step boundaries on token ids, prompts, and the answer that a chain states."""
 
+import time
 from functools import lru_cache
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from prm_scaling.chains.answers import extract_answer, last_boxed, program
 from prm_scaling.chains.record import Chain
+from prm_scaling.chains.segmentation import SEGMENTERS
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.engines.stops import StopTexts
 from prm_scaling.problems.record import Question
@@ -295,6 +297,31 @@ def test_a_method_continues_its_class():
     exec(program(METHOD, "        return len(xs)"), names)
     assert names["Solution"]().two([1, 2]) == 2
     assert program(METHOD, "```\nclass Solution:\n    pass\n```") == "class Solution:\n    pass\n"
+
+
+DEGENERATE = [
+    *(
+        piece * 5000
+        for piece in ("\\boxed{", "the answer is ", "answer: $", "```python\n", "#### ", "$", "\\[ ", "1. \n")
+    ),
+    "\\boxed{" * 4000 + "}" * 4000,
+    "\\boxed{" * 3000 + "\\boxed{5}",
+    "####" + " " * 30_000 + "x",
+    " \t" * 20_000 + "x",
+    "\n" * 40_000,
+    "(" * 30_000,
+]
+
+
+@pytest.mark.parametrize("text", DEGENERATE, ids=lambda text: repr(text[:12]))
+def test_a_chain_that_repeats_itself_is_read_in_time_in_proportion(text):
+    """Wrong behaviour: a policy that loops costs the reader of its chains minutes a chain."""
+    began = time.monotonic()
+    for question in (MATH, CODE, WHOLE):
+        extract_answer(question, text, True)
+    for segmenter in SEGMENTERS.values():
+        segmenter(text)
+    assert time.monotonic() - began < 10
 
 
 # --- sampled chains ---

@@ -289,6 +289,14 @@ def test_a_limit_is_of_the_workers_own_time_and_holds_off_the_main_thread():
     assert found == [Comparison(False, undecided=True), Comparison(True)]
 
 
+@pytest.mark.parametrize("piece", ["\\boxed{", "1,", "}a", "\\text{", "a ", "5 a. ", "\\!", "{", "-", "1 "])
+def test_answers_without_end_are_taken_apart_in_time_in_proportion(piece):
+    began = time.monotonic()
+    read_answer(piece * 20_000)
+    read_answer(piece * 9_999 + "5")
+    assert time.monotonic() - began < 5
+
+
 # --- processes ---
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 import warnings
 from functools import lru_cache
+from itertools import islice
 
 from prm_scaling.problems.record import Question
 
@@ -25,6 +26,8 @@ SENTENCE = re.compile(r"(?<!\b[a-zA-Z])[.!](?=\s|$)|\*\*(?=\s|$)|\n")
 # What an answer after plain words begins with, unless it is a few words.
 VALUE = re.compile(r"[-+\u2212]?[\d.$\u20ac\u00a3(\[{\\]|[-+\u2212]?[a-zA-Z]\b\s*(?:$|[=<>+\-*/^_)])")
 WORDS = 3
+# Characters of an answer in plain words.
+LONGEST = 1000
 # Words by which a sentence speaks of the answer instead of stating it.
 ABOUT = frozenset(
     ["correct", "right", "wrong", "incorrect", "unique", "not", "as", "given", "obtained", "found", "the", "in", "then"]
@@ -32,7 +35,9 @@ ABOUT = frozenset(
 
 FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n`]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 PYTHON = {"", "python", "python3", "py"}
+# Where the code of a question may begin, and how many of these places are tried.
 CODE_LINE = re.compile(r"^(?:import |from |def |async def |class |@|[A-Z_]+ = )", re.MULTILINE)
+MOST_LINES = 100
 
 
 def extract_answer(question: Question, text: str, finished: bool) -> str | None:
@@ -101,7 +106,7 @@ def _after_mark(text: str) -> str | None:
 def _after_words(text: str) -> str | None:
     """The answer in the last sentence that says what the answer is."""
     for found in reversed(list(PHRASE.finditer(text))):
-        said = text[found.end() :].lstrip("* \n")
+        said = text[found.end() : found.end() + LONGEST].lstrip("* \n")
         answer = _formulas(said) or _value(said)
         if answer is None and found["colon"]:
             # A sentence in the answer's place: what it says that something is, or else all of it.
@@ -160,7 +165,7 @@ def _asked(text: str) -> tuple[str, str, str]:
 
     All three are empty where a question asks for a whole program.
     """
-    for found in CODE_LINE.finditer(text):
+    for found in islice(CODE_LINE.finditer(text), MOST_LINES):
         code = text[found.start() :].rstrip("\n")
         for body in ("\n    pass\n", "\n        pass\n", " pass\n"):
             try:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n|\r(?!\n)|\n)){2,}")
 STEP_LABEL = re.compile(
     r"^[ \t]*(?:#+[ \t]*|\*\*)?step:?[ \t]*\d+[ \t]*(?:\*\*)?[ \t]*[:.)\-]", re.MULTILINE | re.IGNORECASE
 )
@@ -35,7 +34,13 @@ def blank_lines(text: str) -> list[str]:
     >>> blank_lines("First.\\n\\n\\nThen\\nso.\\n\\n")
     ['First.\\n\\n\\n', 'Then\\nso.\\n\\n']
     """
-    return _cut(text, (found.end() for found in BLANK_LINES.finditer(text) if text[: found.start()].strip()))
+    ends, place, blank = [], 0, False
+    for row in LINE.findall(text):
+        if row.strip() and blank:
+            ends.append(place)
+        blank = not row.strip()
+        place += len(row)
+    return _cut(text, ends)
 
 
 def step_labels(text: str) -> list[str]:

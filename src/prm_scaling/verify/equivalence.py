@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -289,6 +290,7 @@ class Comparer:
                     process.kill()
                 process.stdin.close()  # type: ignore[union-attr]
             self._process = None
+            self._errors.close()
 
     @property
     def undecided(self) -> int:
@@ -324,19 +326,23 @@ class Comparer:
             pass  # it has ended: what it says about that is read below
         signs = received.readline().rstrip("\n")
         if len(signs) != len(pairs):
-            error = self._process.stderr.read()[-500:]  # type: ignore[union-attr]
-            raise RuntimeError(f"the processes that compare answers ended with {self._process.wait()}: {error}")
+            status = self._process.wait()
+            self._errors.seek(0)
+            error = self._errors.read().decode(errors="replace").strip()[-500:]
+            raise RuntimeError(f"the processes that compare answers ended with {status}: {error}")
         return [Comparison(sign == "=", sign == "?") for sign in signs]
 
     def _start(self) -> "subprocess.Popen[str]":
         script = str(files("prm_scaling.verify").joinpath("algebra.py"))
+        # A file, because a pipe that nobody reads would fill up and stop who writes to it.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         limits = [str(self._workers), str(self._seconds), str(self._megabytes), str(self._places)]
         return subprocess.Popen(
             # -P: the folder of the script holds modules that are not for it to import.
-            [sys.executable, "-P", script, *limits],
+            [sys.executable, "-P", "-W", "ignore", script, *limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
 
