@@ -431,12 +431,16 @@ def stated(text: str) -> str:
 @needs_data
 def test_math_verifys_own_cases():
     found = []
-    with Comparer(WORKERS) as comparer, Comparer(WORKERS, places=2) as rough:
-        for row in records("answer_equivalence/math_verify_cases.jsonl"):
-            by = rough if row.get("precision") == 2 else comparer
-            (result,) = by.compare([(stated(row["gold"]), stated(row["pred"]))])
-            if result.equal != bool(row["expected"]):
-                found.append((row["gold"], row["pred"], row["expected"]))
+    for places in (6, 2):
+        cases = records("answer_equivalence/math_verify_cases.jsonl")
+        cases = [row for row in cases if (row.get("precision") == 2) == (places == 2)]
+        with Comparer(WORKERS, places=places) as comparer:
+            results = comparer.compare([(stated(row["gold"]), stated(row["pred"])) for row in cases])
+        found += [
+            (row["gold"], row["pred"], row["expected"])
+            for row, result in zip(cases, results, strict=True)
+            if result.equal != bool(row["expected"])
+        ]
     judged = [(gold, pred, label) for gold, pred, label, _ in JUDGED]
     unjudged = [f for f in found if not any(f[0] == g and f[1].endswith(p) and f[2] == e for g, p, e in judged)]
     settled = [j for j in judged if not any(f[0] == j[0] and f[1].endswith(j[1]) and f[2] == j[2] for f in found)]

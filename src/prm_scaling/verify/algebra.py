@@ -108,10 +108,9 @@ def same(a: str, b: str, places: int) -> bool:
     rules = {"float_rounding": places, "timeout_seconds": None}
     if verify(x, y, **rules):
         return True
+    alike = type(x[0]) is type(y[0]) or (isinstance(x[0], Expr) and isinstance(y[0], Expr))
     # Its rules for two of different kinds, such as a relation and a set, depend on which is the reference.
-    return not (isinstance(x[0], Expr) and isinstance(y[0], Expr) or type(x[0]) is type(y[0])) and bool(
-        verify(y, x, **rules)
-    )
+    return not alike and bool(verify(y, x, **rules))
 
 
 def _value(found):
