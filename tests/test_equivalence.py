@@ -114,6 +114,7 @@ x > 1 | (1,\infty)
 (-\infty, 2) \cup (3, \infty) | x<2 or x>3
 (-\infty, 2) \cup (3, \infty) | x>3 \text{ or } x<2
 \left(3,\frac{\pi}{2}\right) | (3, \pi/2)
+(1, -0.5) | \left( 1, -\frac{1}{2} \right)
 (0.5, 2] | \left(\frac12, 2\right]
 \begin{pmatrix}1\\2\end{pmatrix} | \begin{bmatrix}1\\2\end{bmatrix}
 y = 2x+3 | 2x+3
@@ -141,6 +142,8 @@ DIFFERENT = r"""
 \pm 3 | 3
 (1,2) | (2,1)
 (1,2) | [1,2]
+(1,2) | (1,2,3)
+(1,2] | (1,3]
 -2 \le x \le 7 | (-2,7)
 \{1,2\} | \{1,2,3\}
 x>1 | x<1

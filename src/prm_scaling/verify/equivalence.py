@@ -86,6 +86,7 @@ FRACTION = re.compile(
     + r"\s*(?:(?P<b>\d)|\{\s*(?P<below>\d+)\s*\})"
 )
 WORDS = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+)*")
+POINT = re.compile(r"[(\[]\s*([^()\[\]]{3,200})[)\]]")
 CHOICE = re.compile(r"\(\s*([A-Za-z])\s*\)")
 
 
@@ -113,6 +114,7 @@ class Answer:
         text: what is left of it without boxes, dollars, spacing and unit.
         unit: its unit, ``base N`` for a number in that base, or "" if it has none.
         number: if it is one that can be read without a computer algebra system.
+        entries: likewise the numbers of a point or an interval, in its order; empty if it is none.
         words: if it is letters alone, in lower case.
         marked: whether these are words for sure, and not a product of variables.
     """
@@ -120,6 +122,7 @@ class Answer:
     text: str
     unit: str
     number: Number | None
+    entries: tuple[Number, ...]
     words: str | None
     marked: bool
 
@@ -142,7 +145,7 @@ def read_answer(said: str) -> Answer:
     marked = words is not None and bool(inside or len(words) == 1 or max(map(len, words.split())) > 3)
     # Words keep their mark for math-verify, so that it does not multiply their letters.
     kept = f"\\text{{{text}}}" if inside and not _number(text) else text
-    return Answer(kept, unit, _number(text), words, marked)
+    return Answer(kept, unit, _number(text), _entries(text), words, marked)
 
 
 def _unwrapped(said: str) -> str:
@@ -227,6 +230,13 @@ def _number(text: str) -> Number | None:
     return Number(-value if parts["sign"] and parts["sign"] in "-\u2212" else value)
 
 
+def _entries(text: str) -> tuple[Number, ...]:
+    """The numbers between brackets, if there is nothing else between them."""
+    inside = POINT.fullmatch(text)
+    numbers = [_number(part) for part in inside[1].split(",")] if inside else []
+    return tuple(n for n in numbers if n) if len(numbers) > 1 and all(numbers) else ()
+
+
 def _same_number(a: Number, b: Number, places: int) -> bool:
     """Whether two numbers are equal; one given to at least ``places`` decimals stands for all that round to it."""
     given = min((n.places for n in (a, b) if n.places is not None), default=0)
@@ -253,6 +263,9 @@ def plainly(a: str, b: str, places: int) -> bool | None:
             return False
         share = (percents[0], y.number) if x.unit == "percent" else (x.number, percents[1])
         return _same_number(*share, places)
+    if x.entries and y.entries and (x.text[0], x.text[-1]) == (y.text[0], y.text[-1]):
+        same = len(x.entries) == len(y.entries)
+        return same and all(_same_number(a, b, places) for a, b in zip(x.entries, y.entries, strict=True))
     if x.words and y.words and (x.words == y.words or x.marked or y.marked):
         return x.words == y.words
     if (x.number and y.words and len(y.words) > 1 and y.marked) or (
