@@ -1,5 +1,6 @@
 """Step boundaries on token ids, prompts, and the answer that a chain states."""
 
+import time
 from functools import lru_cache
 
 import pytest
@@ -7,8 +8,9 @@ from conftest import embedded
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prm_scaling.chains.answers import extract_answer, last_boxed
+from prm_scaling.chains.answers import extract_answer, last_boxed, program
 from prm_scaling.chains.record import Chain
+from prm_scaling.chains.segmentation import SEGMENTERS
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.engines.stops import StopTexts
 from prm_scaling.problems.record import Question
@@ -165,7 +167,29 @@ def test_only_the_templates_control_tokens_are_control_tokens(chat_tokenizer):
         ("####\t-3 ", "-3"),
         ("####", None),
         ("####\n5", None),
-        ("the answer is 12", None),
+        ("So the answer is 12.", "12"),
+        ("the answer is 12 apples", "12 apples"),
+        ("The answer is -3.5.", "-3.5"),
+        ("Answer: B", "B"),
+        ("**Answer:** 12", "12"),
+        ("**Final Answer**: $5$", "5"),
+        ("The final answer is \\(12\\). I hope it is correct.", "12"),
+        ("Final Answer: The final answer is 14400. I hope it is correct.", "14400"),
+        ("Final Answer: The largest $n$ is 34.", "34"),
+        ("The answer to the question is $x$.", "x"),
+        ("the answer is $x=1$ or $x=2$.", "x=1, x=2"),
+        ("The answer is: \n12", "12"),
+        ("Answer \\[ \n 9 \n \\]", "9"),
+        ("# Answer\n\n29", "29"),
+        ("The answer is even.", "even"),
+        ("The answer is 5. No, the answer is 6.", "6"),
+        ("Answer: 1. I checked that the answer is correct.", "1"),
+        ("The answer is obtained by adding 3 and 4", None),
+        ("The answer is found", None),
+        ("What is the answer? 5", None),
+        ("answers: 5", None),
+        ("there are 12 in total.", None),
+        ("so x = 12", None),
         ("7 + 5 = 1", None),
         ("wait, #### 5", None),
         ("", None),
@@ -175,6 +199,16 @@ def test_only_the_templates_control_tokens_are_control_tokens(chat_tokenizer):
         (r"\boxed{1} no, \boxed{\sqrt{\frac{a}{b}}}", r"\sqrt{\frac{a}{b}}"),
         (r"\boxed{ 7 }", "7"),
         (r"\boxed{7", None),
+        (r"\boxed{7} and \boxed{8", None),
+        (r"\boxed 5", "5"),
+        (r"$\boxed5$.", "5"),
+        (r"\fbox{3}", "3"),
+        (r"\boxedx 5", None),
+        (r"\boxed{1} and \boxed{2}", "1, 2"),
+        (r"\boxed{1}, \boxed{2}, and $\boxed{3}$", "1, 2, 3"),
+        (r"$$\boxed{(98, 2)} \quad \text{and} \quad \boxed{(99, 503)}$$", "(98, 2), (99, 503)"),
+        (r"\boxed{1} or not \boxed{2}", "2"),
+        (r"The answer is 5, \boxed{6}", "6"),
         (r"\boxed{}", None),
         (r"\boxed{ } #### 4", None),
         ("\\boxed{}\n#### 4", "4"),
@@ -201,11 +235,93 @@ def test_boxes_keep_their_nesting(inside):
     assert last_boxed(rf"a \boxed{{1}} b \boxed{{{inside}}} c }}") == inside
 
 
-def test_a_program_continues_the_signature_or_is_the_fenced_block():
-    assert extract_answer(CODE, "    return x + 3", True) == "def f(x):\n    return x + 3\n"
-    fenced = "Here:\n```python\ndef f(x):\n    return 1\n```\nor\n```\ndef f(x):\n    return 2\n```"
-    assert extract_answer(CODE, fenced, True) == "def f(x):\n    return 2\n"
-    assert extract_answer(CODE, "    return x + 3", False) is None
+HELPER = Question(
+    "q",
+    "code",
+    """Complete.
+from the start
+import math
+
+def poly(xs, x):
+    return sum(xs)
+
+def find_zero(xs: list):
+    \"\"\" xs are coefficients.
+    >>> find_zero([1])
+    \"\"\"
+""",
+)
+METHOD = Question("q", "code", "Solve it.\n\nclass Solution:\n    def two(self, xs: list) -> int:\n        ")
+WHOLE = Question("q", "code", "Read a number from the input and print it doubled.\n\nFor example, 1 gives 2.")
+CANDIDATES = (
+    "Let me try.\n```python\ndef f(x):\n    return 1\n```\nor\n```\ndef f(x):\n    return 2\n```\n"
+    "```python\nprint(f(1))\n```\nwhich gives\n```text\ndef f(\n```"
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "source"),
+    [
+        (CODE, "    return x + 3", "def f(x):\n    return x + 3\n"),
+        (CODE, CANDIDATES, "def f(x):\n    return 2\n"),
+        (CODE, "```python\ndef f(x):\n    return 1", "def f(x):\n    return 1"),
+        (CODE, "```py\ndef g(x):\n    return 1\n```\n", "def g(x):\n    return 1\n"),
+        (CODE, "def f(y):\n    return y", "def f(y):\n    return y"),
+        (CODE, "```\n\n```", None),
+        (WHOLE, "print(2 * int(input()))", "print(2 * int(input()))"),
+        (WHOLE, "So:\n```python\nprint(2 * int(input()))\n```\n", "print(2 * int(input()))\n"),
+    ],
+)
+def test_a_program_continues_the_signature_or_is_a_fenced_block_or_whole(question, text, source):
+    """Wrong behaviour: the last block, which prints an example, instead of the last that defines the function."""
+    assert extract_answer(question, text, True) == source
+    assert extract_answer(question, text, False) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("    return poly(xs, 0) + math.floor(1.5)\n", 4),
+        ("```python\ndef find_zero(xs):\n    return poly(xs, 1) + math.floor(2.5)\n```", 5),
+    ],
+)
+def test_a_program_has_the_imports_and_helpers_of_its_question(text, value):
+    """Wrong behaviour: NameError for what the prompt defines (HumanEval/32, /38, /50)."""
+    names: dict = {}
+    exec(program(HELPER, text), names)
+    assert names["find_zero"]([1, 2]) == value
+
+
+def test_a_method_continues_its_class():
+    names: dict = {}
+    exec(program(METHOD, "        return len(xs)"), names)
+    assert names["Solution"]().two([1, 2]) == 2
+    assert program(METHOD, "```\nclass Solution:\n    pass\n```") == "class Solution:\n    pass\n"
+
+
+DEGENERATE = [
+    *(
+        piece * 5000
+        for piece in ("\\boxed{", "the answer is ", "answer: $", "```python\n", "#### ", "$", "\\[ ", "1. \n")
+    ),
+    "\\boxed{" * 4000 + "}" * 4000,
+    "\\boxed{" * 3000 + "\\boxed{5}",
+    "####" + " " * 30_000 + "x",
+    " \t" * 20_000 + "x",
+    "\n" * 40_000,
+    "(" * 30_000,
+]
+
+
+@pytest.mark.parametrize("text", DEGENERATE, ids=lambda text: repr(text[:12]))
+def test_a_chain_that_repeats_itself_is_read_in_time_in_proportion(text):
+    """Wrong behaviour: a policy that loops costs the reader of its chains minutes a chain."""
+    began = time.monotonic()
+    for question in (MATH, CODE, WHOLE):
+        extract_answer(question, text, True)
+    for segmenter in SEGMENTERS.values():
+        segmenter(text)
+    assert time.monotonic() - began < 10
 
 
 # --- sampled chains ---

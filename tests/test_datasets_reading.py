@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prm_scaling.annotate.record import labels_until
-from prm_scaling.chains.labelled import BATCH, labelled_chains
+from prm_scaling.annotate.ratings import annotate
+from prm_scaling.chains.rated import BATCH, rated_chains
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.problems.account import Account
 from prm_scaling.problems.datasets import DATASETS
@@ -376,7 +377,8 @@ def test_steps_end_where_their_tokens_end(tokenizer, rated, data):
     steps = [text + data.draw(st.sampled_from(["", f"{separator}{text}", "<|endoftext|>"])) for text, _ in rated]
     question = Question("q", "math", "Why?")
     made = solution(steps, [r for _, r in rated])
-    ((chain, annotation),) = labelled_chains([made], {"q": question}, tokenizer, separator)
+    (chain,) = rated_chains([made], {"q": question}, tokenizer, separator)
+    (annotation,) = annotate([made], True)
     assert len(chain.ends) == len(steps) == len(annotation.labels) and chain.ends[-1] == len(chain.tokens)
     assert Steps(tokenizer, separator).of_chain(chain) == [s.removesuffix(separator) for s in steps]
     assert chain.text == separator.join(steps) == tokenizer.decode(list(chain.tokens))
@@ -391,7 +393,7 @@ def test_chains_of_a_stream_have_the_prompt_of_their_problem(tokenizer):
         dataclasses.replace(solution(["x"] * (i % 3 + 1), [1] * (i % 3 + 1)), id=f"{p}/{i}", problem=p)
         for i, p in enumerate(order)
     ]
-    chains = [chain for chain, _ in labelled_chains(made, questions, tokenizer, "\n")]
+    chains = list(rated_chains(made, questions, tokenizer, "\n"))
     assert [c.id for c in chains] == [s.id for s in made]
     assert [len(c.ends) for c in chains] == [len(s.steps) for s in made]
     prompts = {name: prompt_tokens(question, tokenizer) for name, question in questions.items()}

@@ -24,9 +24,10 @@ def sample_chains(
     separator: str,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    segmentation: str = Steps.SEPARATOR,
 ) -> list[Chain]:
-    """``samples`` chains a question, in order."""
-    steps = Steps(tokenizer, separator)
+    """``samples`` chains a question, in order, with the steps of ``Steps(tokenizer, separator, segmentation)``."""
+    steps = Steps(tokenizer, separator, segmentation)
     chains: list[Chain] = []
     for start in range(0, len(questions), SLICE):
         asked = [(q, prompt_tokens(q, tokenizer), i) for q in questions[start : start + SLICE] for i in range(samples)]
