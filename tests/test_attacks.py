@@ -242,7 +242,9 @@ for number in range(3, 64):
         try: os.write(number, len(text).to_bytes(4, 'big') + text)
         except OSError: pass
 """
-FORGED = """[b'["passed",""]', b'["value","passed"]', b'["value",true]', b'["ready",["f"]]', b'["0","passed",""]', b'["\\\\ud800","passed",""]']"""
+FORGED = """[
+    b'["passed",""]', b'["value","passed"]', b'["value",true]', b'["ready",["f"]]', b'["0","passed",""]',
+    b'["\\\\ud800","passed",""]']"""
 FORGERIES = {
     "exit 0": "import sys\nsys.exit(0)",
     "_exit 0": "import os\nos._exit(0)",

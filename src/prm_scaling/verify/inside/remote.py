@@ -149,8 +149,9 @@ class Session:
             return {"t": "object", "v": object.__getattribute__(value, "_number")}
         if isinstance(value, Function):
             return {"t": "name", "v": value.name}
-        if type(value) is type and vars(builtins).get(value.__name__) is value:
-            return {"t": "builtin", "v": value.__name__}
+        name = value.__name__ if type(value) is type else ""
+        if name and getattr(builtins, name, None) is value:
+            return {"t": "builtin", "v": name}
         raise Unplain(f"a value of type {type(value).__name__[:80]}")
 
     def _object(self, data: dict) -> "Object":
