@@ -16,7 +16,7 @@ from prm_scaling.search.record import Candidate
 from prm_scaling.seeds import stream
 from prm_scaling.verify.sandbox import Sandbox
 
-SANDBOX = Sandbox("process", seconds=5.0, megabytes=512)
+SANDBOX = Sandbox(mode="process", seconds=5.0, megabytes=512)
 
 
 def chains_of(problem, texts: list[str], tokenizer, finished: bool = True) -> list[Chain]:

@@ -23,7 +23,7 @@ from prm_scaling.seeds import stream
 from prm_scaling.verify.answers import grade
 from prm_scaling.verify.sandbox import Sandbox
 
-SANDBOX = Sandbox("process", seconds=5.0, megabytes=512)
+SANDBOX = Sandbox(mode="process", seconds=5.0, megabytes=512)
 PROBLEMS = {domain: embedded(domain) for domain in DOMAINS}
 
 some_problem = st.sampled_from([p for domain in DOMAINS for p in PROBLEMS[domain]])

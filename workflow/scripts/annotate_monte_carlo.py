@@ -22,7 +22,7 @@ torch.set_num_threads(snakemake.threads)
 spec = snakemake.params.annotate
 policy, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
-sandbox = Sandbox("process", *snakemake.params.sandbox)
+sandbox = Sandbox(**snakemake.params.sandbox, workers=snakemake.threads)
 
 
 def graded(asked):
@@ -30,7 +30,7 @@ def graded(asked):
     owners = [problems[chain.problem] for chain, _, _ in asked]
     texts = [tokenizer.decode(list(tokens)) for _, tokens, _ in asked]
     answers = [extract_answer(p.question, t, done) for p, t, (_, _, done) in zip(owners, texts, asked, strict=True)]
-    return grade(owners, answers, sandbox)
+    return grade(owners, answers, sandbox, snakemake.threads)
 
 
 annotations = annotate(

@@ -18,7 +18,8 @@ from prm_scaling.verify.sandbox import Sandbox
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
 found: dict = {}
 candidates = read_records(snakemake.input.candidates, Candidate)
-for candidate, right, answer in grade_candidates(candidates, problems, Sandbox("process", *snakemake.params.sandbox)):
+sandbox = Sandbox(**snakemake.params.sandbox, workers=snakemake.threads)
+for candidate, right, answer in grade_candidates(candidates, problems, sandbox, snakemake.threads):
     score = aggregate(candidate.rewards, snakemake.params.aggregation) if answer is not None else -np.inf
     found.setdefault((candidate.budget, candidate.problem), []).append((right, score))
 prm, seed = snakemake.wildcards.prm.rsplit("-s", 1)

@@ -21,13 +21,14 @@ from prm_scaling.search.record import Candidate, Cost
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
 from prm_scaling.storage import read_records, write_records
-from prm_scaling.verify import sandbox
+from prm_scaling.verify.sandbox import Sandbox
 
 torch.set_num_threads(snakemake.threads)
 spec, engine, separator = snakemake.params.search, snakemake.params.engine, snakemake.params.separator
 name, strategy = snakemake.wildcards.strategy, STRATEGIES[snakemake.params.strategy]
 policy, tokenizer = load_policy(snakemake.input.model, engine)
-questions = [p.question for path in snakemake.input.problems for p in read_records(path, Problem)]
+problems = [p for path in snakemake.input.problems for p in read_records(path, Problem)]
+questions = [p.question for p in problems]
 asked = [(q, prompt_tokens(q, tokenizer)) for q in questions]
 # The router's thresholds, chosen on validation problems for each budget.
 tuned = read_json(snakemake.input.thresholds) if snakemake.input.get("thresholds") else {}
@@ -49,7 +50,7 @@ def search(prm: str, kept: Kept) -> tuple[list[Candidate], list[Cost]]:
         Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], separator),
         (size_of(snakemake.input.model), size_of(prm)),
         snakemake.params.seed,
-        classifier(tokenizer, sandbox.Limits(*snakemake.params.sandbox)),
+        classifier(problems, tokenizer, Sandbox(**snakemake.params.sandbox, workers=snakemake.threads)),
         tokenizer.decode,
     )
     candidates, costs = [], []

@@ -45,13 +45,13 @@ class Graded:
 
 
 def grade_chains(
-    pool: str, chains: Sequence[Chain], problems: dict[str, Problem], steps: Steps, sandbox: Sandbox
+    pool: str, chains: Sequence[Chain], problems: dict[str, Problem], steps: Steps, sandbox: Sandbox, workers: int = 1
 ) -> list[Graded]:
     """Verdict, answer class and, for embedded problems, step truth of every chain."""
     owners = [problems[c.problem] for c in chains]
     answers = [extract_answer(p.question, c.text, c.finished) for p, c in zip(owners, chains, strict=True)]
-    named = classes(owners, answers, sandbox)
-    verdicts = grade(owners, answers, sandbox)
+    named = classes(owners, answers, sandbox, workers)
+    verdicts = grade(owners, answers, sandbox, workers)
     result = []
     for chain, problem, name, right in zip(chains, owners, named, verdicts, strict=True):
         truth = truth_of(problem, steps.of_chain(chain)) if problem.derivation else None
@@ -74,10 +74,10 @@ def grade_chains(
 
 
 def grade_candidates(
-    candidates: Sequence[Candidate], problems: dict[str, Problem], sandbox: Sandbox
+    candidates: Sequence[Candidate], problems: dict[str, Problem], sandbox: Sandbox, workers: int = 1
 ) -> list[tuple[Candidate, bool, str | None]]:
     """Each candidate of a tree search with its verdict and its answer's class."""
     owners = [problems[c.problem] for c in candidates]
     answers = [extract_answer(p.question, c.text, c.whole) for p, c in zip(owners, candidates, strict=True)]
-    named = classes(owners, answers, sandbox)
-    return list(zip(candidates, grade(owners, answers, sandbox), named, strict=True))
+    named = classes(owners, answers, sandbox, workers)
+    return list(zip(candidates, grade(owners, answers, sandbox, workers), named, strict=True))
