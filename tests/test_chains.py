@@ -337,7 +337,9 @@ def test_sampled_chains_belong_to_question_and_sample(tokenizer, policy_model, m
 
     def sample(asked, samples):
         policy = TransformersPolicy(policy_model, tokenizer, rows=16)
-        return module.sample_chains(asked, policy, tokenizer, samples, Sampling(1.0, 1.0, 15), "\n", seed=3)
+        return module.sample_chains(
+            asked, policy, tokenizer, samples, Sampling(1.0, 1.0, 15), Steps(tokenizer, "\n"), 3
+        )
 
     many = sample(questions, 3)
     assert [c.id for c in many] == [f"{q.id}/{i}" for q in questions for i in range(3)]

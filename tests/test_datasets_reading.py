@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prm_scaling.annotate.record import labels_until
 from prm_scaling.annotate.ratings import annotate
+from prm_scaling.annotate.record import labels_until
 from prm_scaling.chains.rated import BATCH, rated_chains
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.problems.account import Account

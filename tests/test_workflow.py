@@ -173,7 +173,7 @@ def test_a_job_depends_on_what_its_script_imports_or_names(graphs):
             "beam: {width: four}",
             "search.beam.width: Input should be a valid integer (value: 'four')",
         ),
-        ("budgets: [4, 8, 16]", "budgets: [2, 8]", "raise the budget or narrow the beam"),
+        ("budgets: [4, 8, 16]", "budgets: [2, 8]", "raise the budget or lower width"),
     ],
 )
 def test_snakemake_names_the_wrong_parameter_and_the_way_out(tmp_path, right, wrong, said):

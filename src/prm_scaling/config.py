@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from prm_scaling.chains.segmentation import SEGMENTERS, SEPARATOR
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.settings import DomainName, Problems
 from prm_scaling.search.settings import Search
@@ -146,6 +147,13 @@ class Chains(Strict):
     temperature: Annotated[float, Field(ge=0)]
     max_tokens: Count
     separator: Annotated[str, Field(min_length=1)]
+    segmentation: dict[DomainName, str]
+
+    @model_validator(mode="after")
+    def _segmenters_exist(self) -> "Chains":
+        for domain, name in self.segmentation.items():
+            known(f"segmentation.{domain}", [name], [SEPARATOR, *SEGMENTERS], "chains/segmentation.py")
+        return self
 
 
 class Completer(Strict):
@@ -187,6 +195,14 @@ class Train(Strict):
     emergence: list[Share]
 
 
+class SandboxParams(Strict):
+    """Where programs run, see :class:`prm_scaling.verify.sandbox.Sandbox`."""
+
+    mode: Literal["bubblewrap", "process"]
+    seconds: Annotated[float, Field(gt=0)]
+    megabytes: Count
+
+
 class Table1(Strict):
     """Paper A's Table 1: which PRMs choose among the generators' solutions, in which domain."""
 
@@ -213,6 +229,7 @@ class Params(Strict):
     results: str
     seed: Annotated[int, Field(ge=0)]
     engine: EngineParams
+    sandbox: SandboxParams
     problems: Problems
     models: Models
     chains: Chains

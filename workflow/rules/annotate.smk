@@ -1,6 +1,3 @@
-SANDBOX = [P.search.sandbox_seconds, P.search.sandbox_megabytes]
-
-
 wildcard_constraints:
     judge="|".join(P.annotate.judges),
 
@@ -23,7 +20,7 @@ rule annotate_human:
     conda:
         "../envs/model.yaml"
     params:
-        separator=P.chains.separator,
+        steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
     message:
         "Human labels of {wildcards.chains}"
     script:
@@ -68,7 +65,7 @@ rule annotate_monte_carlo:
         annotate={k: PARAMS["annotate"][k] for k in ("completer", "rollouts", "threshold")},
         max_tokens=P.chains.max_tokens,
         engine=PARAMS["engine"],
-        sandbox=SANDBOX,
+        sandbox=PARAMS["sandbox"],
         seed=P.seed,
     message:
         "Monte Carlo labels of {wildcards.chains}"
@@ -92,7 +89,7 @@ rule annotate_judge:
         "../envs/model.yaml"
     params:
         engine=PARAMS["engine"],
-        separator=P.chains.separator,
+        steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
     message:
         "Critiques of {wildcards.chains} by {wildcards.judge}"
     script:

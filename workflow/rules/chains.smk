@@ -46,7 +46,8 @@ rule sample_chains:
     conda:
         "../envs/model.yaml"
     params:
-        chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens", "separator")},
+        chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens")},
+        steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
         engine=PARAMS["engine"],
         seed=P.seed,
     message:

@@ -154,6 +154,11 @@ def checkpoint_folders(prm):
     return [f"{R}/train/{prm}/step{i}" for i in range(len(P.train.emergence))]
 
 
+def steps_of(domain):
+    """How the chains of a domain fall into steps."""
+    return {"separator": P.chains.separator, "segmentation": P.chains.segmentation[domain]}
+
+
 def policy_of(pool):
     """The policy of a pool."""
     return pool.rsplit("-", 1)[0]
@@ -176,6 +181,11 @@ def validation_chains(domain):
 def chains_of(name):
     """The chains of a pool or a chain set."""
     return f"{R}/search/pools/{name}.parquet" if name in P.pools() else f"{R}/chains/{name}.parquet"
+
+
+def domain_of_graded(name):
+    """The domain of a pool or a chain set."""
+    return domain_of(name) if name in P.pools() else P.domain_of_chains(name)
 
 
 def problems_of(name):

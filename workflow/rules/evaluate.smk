@@ -30,32 +30,60 @@ rule grade_pool:
     conda:
         "../envs/model.yaml"
     params:
-        separator=P.chains.separator,
-        sandbox=SANDBOX,
+        steps=lambda w: steps_of(domain_of_graded(w.graded)),
+        sandbox=PARAMS["sandbox"],
     message:
         "Verdicts on {wildcards.graded}"
     script:
         "../scripts/grade_pool.py"
 
 
+rule choose_aggregation:
+    input:
+        code("choose_aggregation"),
+        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=VALIDATION),
+        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
+    output:
+        f"{E_}/aggregation.json",
+    log:
+        f"logs/{P.scale}/evaluate/aggregation.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        aggregation=P.search.aggregation,
+        n=P.search.table_samples,
+        validation={
+            prm: c
+            for prm in P.prms()
+            for c in VALIDATION
+            if P.domain_of_chains(c) == P.domain_of_training(prm.split("-")[0])
+        },
+    message:
+        "Aggregation of step rewards"
+    script:
+        "../scripts/choose_aggregation.py"
+
+
 rule grade_tree:
     input:
         code("grade_tree"),
-        candidates=f"{R}/search/trees/{{strategy}}-{{prm}}.parquet",
+        aggregation=rules.choose_aggregation.output[0],
+        candidates=expand(f"{R}/search/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
         problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
     output:
-        f"{E_}/trees/{{strategy}}-{{prm}}.parquet",
+        expand(f"{E_}/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
     log:
-        f"logs/{P.scale}/evaluate/{{strategy}}-{{prm}}.log",
+        f"logs/{P.scale}/evaluate/{{strategy}}.log",
     conda:
         "../envs/model.yaml"
     params:
-        aggregation=P.search.aggregation,
+        answer=lambda w: P.search.answer(w.strategy),
         budgets=P.search.budgets,
         pool=MAIN_POOL,
-        sandbox=SANDBOX,
+        prms=GUIDES,
+        sandbox=PARAMS["sandbox"],
     message:
-        "Verdicts on {wildcards.strategy} with {wildcards.prm}"
+        "Verdicts on {wildcards.strategy}"
     script:
         "../scripts/grade_tree.py"
 
@@ -63,6 +91,7 @@ rule grade_tree:
 rule accuracy:
     input:
         code("accuracy"),
+        aggregation=rules.choose_aggregation.output[0],
         graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
         trees=expand(f"{E_}/trees/{{strategy}}-{{prm}}.parquet", strategy=TREES, prm=GUIDES),
         scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
@@ -73,8 +102,6 @@ rule accuracy:
         f"logs/{P.scale}/evaluate/accuracy.log",
     conda:
         "../envs/analysis.yaml"
-    params:
-        aggregation=P.search.aggregation,
     message:
         "Accuracy of every way to choose"
     script:
@@ -191,6 +218,7 @@ rule label_noise:
 rule patterns:
     input:
         code("patterns"),
+        aggregation=rules.choose_aggregation.output[0],
         graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=P.pools()),
         scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
         chains=f"{R}/search/pools/{MAIN_POOL}.parquet",
@@ -207,7 +235,6 @@ rule patterns:
         policy=P.search.policy,
         main=GUIDED_DOMAIN,
         n=P.search.table_samples,
-        aggregation=P.search.aggregation,
         separator=P.chains.separator,
         intervals=INTERVALS,
     message:
@@ -219,6 +246,7 @@ rule patterns:
 rule gradients:
     input:
         code("gradients"),
+        aggregation=rules.choose_aggregation.output[0],
         files=model_inputs(P.search.generators[1] if len(P.search.generators) > 1 else P.search.generators[0]),
         model=f"{R}/models/{(P.search.generators * 2)[1]}/model.json",
         math_chains=f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet",
@@ -235,7 +263,6 @@ rule gradients:
     params:
         pairs=P.evaluate.gradient_pairs,
         n=P.search.table_samples,
-        aggregation=P.search.aggregation,
         engine=PARAMS["engine"],
         intervals=INTERVALS,
     message:

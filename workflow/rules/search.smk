@@ -2,6 +2,14 @@ TREES = [name for name in P.search.strategies if name != "sampling"]
 # Tree searches are guided by the PRMs of the main training set, one a seed.
 GUIDES = P.prms_of(P.train.ladder_set)
 GUIDED_DOMAIN = P.domain_of_training(P.train.ladder_set)
+# Where the router's thresholds are chosen.
+VALIDATION_PROBLEMS = [s for c in VALIDATION if P.domain_of_chains(c) == GUIDED_DOMAIN for s in P.chains.sets[c]]
+
+
+def thresholds_of(w):
+    """The thresholds of a router that leaves them to validation (with the PRM of the first seed)."""
+    own = P.search.sections(w.strategy).get("router")
+    return [f"{R}/search/router/{w.strategy}.json"] if own and own["thresholds"] is None else []
 
 
 wildcard_constraints:
@@ -36,7 +44,7 @@ rule sample_pool:
         search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps")},
         samples=lambda w: P.samples_of(w.pool),
         engine=PARAMS["engine"],
-        separator=P.chains.separator,
+        steps=lambda w: steps_of(domain_of(w.pool)),
         seed=P.seed,
     message:
         "Pool of samples {wildcards.pool}"
@@ -92,10 +100,39 @@ use rule score_pool as score_checkpoints with:
         "Rewards of the PRMs' checkpoints"
 
 
+rule tune_router:
+    input:
+        code("tune_router"),
+        files=model_inputs(P.search.policy) + model_files(f"{R}/train/{GUIDES[0]}"),
+        model=f"{R}/models/{P.search.policy}/model.json",
+        prm=f"{R}/train/{GUIDES[0]}/prm.json",
+        problems=problem_files(VALIDATION_PROBLEMS),
+    output:
+        f"{R}/search/router/{{strategy}}.json",
+    log:
+        f"logs/{P.scale}/search/{{strategy}}-thresholds.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/{{strategy}}-thresholds.tsv"
+    conda:
+        "../envs/model.yaml"
+    params:
+        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "budgets")},
+        sections=lambda w: P.search.sections(w.strategy),
+        sandbox=PARAMS["sandbox"],
+        engine=PARAMS["engine"],
+        separator=P.chains.separator,
+        seed=P.seed,
+    message:
+        "Thresholds of {wildcards.strategy}"
+    script:
+        "../scripts/tune_router.py"
+
+
 # With the PRMs of all seeds in one job, as in score_pool.
 rule search_tree:
     input:
         code("search_tree"),
+        thresholds=thresholds_of,
         files=model_inputs(P.search.policy) + [f for prm in GUIDES for f in model_files(f"{R}/train/{prm}")],
         model=f"{R}/models/{P.search.policy}/model.json",
         prms=[f"{R}/train/{prm}/prm.json" for prm in GUIDES],
@@ -115,7 +152,7 @@ rule search_tree:
         search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "budgets")},
         engine=PARAMS["engine"],
         separator=P.chains.separator,
-        sandbox=SANDBOX,
+        sandbox=PARAMS["sandbox"],
         work=lambda w: f"work/{P.scale}/search/{w.strategy}",
         seed=P.seed,
     message:

@@ -13,7 +13,7 @@ from prm_scaling.models.tokenizer import load_tokenizer
 from prm_scaling.problems.record import Problem
 from prm_scaling.storage import read_records, write_records
 
-steps = Steps(load_tokenizer(*source_of(snakemake.input.tokenizer)), snakemake.params.separator)
+steps = Steps(load_tokenizer(*source_of(snakemake.input.tokenizer)), **snakemake.params.steps)
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
 annotations = annotate(read_records(snakemake.input.chains, Chain), problems, steps)
 write_records(snakemake.output[0], annotations, Annotation)

@@ -17,7 +17,7 @@ from prm_scaling.storage import read_records, write_records
 torch.set_num_threads(snakemake.threads)
 judge, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
 chains = read_records(snakemake.input.chains, Chain)
-steps = Steps(tokenizer, snakemake.params.separator)
+steps = Steps(tokenizer, **snakemake.params.steps)
 annotations = annotate(
     chains,
     snakemake.wildcards.judge,
@@ -25,7 +25,7 @@ annotations = annotate(
     tokenizer,
     steps,
     lambda chain, step: is_correction(chain.domain, step),
-    snakemake.params.separator,
+    snakemake.params.steps["separator"],
     progress("critiques"),
 )
 write_records(snakemake.output[0], annotations, Annotation)

@@ -15,11 +15,16 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.storage import read_records, write_records
 from prm_scaling.verify.sandbox import Sandbox
 
-steps = Steps(load_tokenizer(*source_of(snakemake.input.tokenizer)), snakemake.params.separator)
+steps = Steps(load_tokenizer(*source_of(snakemake.input.tokenizer)), **snakemake.params.steps)
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
 chains = read_records(snakemake.input.chains, Chain)
 graded = grade_chains(
-    Path(snakemake.input.chains).stem, chains, problems, steps, Sandbox(**snakemake.params.sandbox, workers=snakemake.threads), snakemake.threads
+    Path(snakemake.input.chains).stem,
+    chains,
+    problems,
+    steps,
+    Sandbox(**snakemake.params.sandbox, workers=snakemake.threads),
+    snakemake.threads,
 )
 write_records(snakemake.output[0], graded, Graded)
 right, silent = sum(g.right for g in graded), sum(g.answer is None for g in graded)

@@ -1,9 +1,11 @@
 """evaluate: how alike PRM-selected and other responses are in the gradient metric (Table 2)."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from prm_scaling.job import begin
+from prm_scaling.job import begin, read_json
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -22,12 +24,13 @@ from prm_scaling.storage import read_records, whole, write_json
 torch.set_num_threads(snakemake.threads)
 p = snakemake.params
 options = p.intervals
+chosen = read_json(snakemake.input.aggregation)["chosen"]
 
 
 def groups(chains_path, scores_path, pool):
     """(selected, any) token sequences, one of each a problem: the PRM's choice, and a random sample."""
     rewards = [r for r in read_records(scores_path, Rewards) if r.pool == pool]
-    scores = {r.chain: aggregate(r.rewards, p.aggregation) for r in rewards}
+    scores = {r.chain: aggregate(r.rewards, chosen[Path(scores_path).stem]) for r in rewards}
     by_problem: dict = {}
     for chain in read_records(chains_path, Chain):
         if chain.finished and chain.id in scores and int(chain.id.rsplit("/", 1)[1]) < p.n:

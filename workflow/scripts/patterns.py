@@ -14,7 +14,7 @@ from prm_scaling.analysis.patterns import (
     selection_effect,
 )
 from prm_scaling.chains.record import Chain
-from prm_scaling.job import begin
+from prm_scaling.job import begin, read_json
 from prm_scaling.search.choose import aggregate
 from prm_scaling.search.record import Rewards
 from prm_scaling.storage import read_records, whole, write_json
@@ -27,6 +27,7 @@ graded: dict = {}
 for path in snakemake.input.graded:
     for g in read_records(path, Graded):
         graded.setdefault(g.pool, []).append(g)
+chosen = read_json(snakemake.input.aggregation)["chosen"]
 tables, effects = [], {}
 for domain, prm in p.prms.items():
     pool = f"{p.policy}-{domain}"
@@ -34,7 +35,7 @@ for domain, prm in p.prms.items():
     rewards = {r.chain: r.rewards for r in read_records(path, Rewards) if r.pool == pool}
     chains = [g for g in graded[pool] if g.finished and rewards.get(g.chain)]
     values = [rewards[g.chain] for g in chains]
-    scores = np.array([aggregate(v, p.aggregation) for v in values])
+    scores = np.array([aggregate(v, chosen[prm]) for v in values])
     tables.append(pattern_table(chains, scores, p.n, intervals).assign(domain=domain))
     if domain == p.main:
         effects = {

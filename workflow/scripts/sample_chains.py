@@ -8,6 +8,7 @@ import torch
 
 from prm_scaling.chains.record import Chain
 from prm_scaling.chains.sample import sample_chains
+from prm_scaling.chains.steps import Steps
 from prm_scaling.engines.interface import Sampling
 from prm_scaling.engines.load import load_policy
 from prm_scaling.problems.record import Problem
@@ -23,7 +24,7 @@ chains = sample_chains(
     tokenizer,
     spec["samples"],
     Sampling(spec["temperature"], 1.0, spec["max_tokens"]),
-    spec["separator"],
+    Steps(tokenizer, **snakemake.params.steps),
     snakemake.params.seed,
     progress("chains"),
 )

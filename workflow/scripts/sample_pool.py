@@ -11,9 +11,9 @@ from prm_scaling.chains.sample import of_path
 from prm_scaling.chains.steps import Steps, prompt_tokens
 from prm_scaling.engines.load import load_policy, size_of
 from prm_scaling.problems.record import Problem
-from prm_scaling.search import STRATEGIES
 from prm_scaling.search.ledger import Size
 from prm_scaling.search.record import Cost
+from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.storage import read_records, write_records
 
@@ -22,18 +22,23 @@ spec = snakemake.params.search
 policy, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
 questions = [p.question for path in snakemake.input.problems for p in read_records(path, Problem)]
 asked = [(q, prompt_tokens(q, tokenizer)) for q in questions]
-separator = snakemake.params.separator
-limits = Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], separator)
+limits = Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], snakemake.params.steps["separator"])
 sizes = (size_of(snakemake.input.model), Size(0))
 scheduler = Scheduler(
-    policy, None, Steps(tokenizer, separator).ends, limits, sizes, snakemake.params.seed, decode=tokenizer.decode
+    policy,
+    None,
+    Steps(tokenizer, **snakemake.params.steps).ends,
+    limits,
+    sizes,
+    snakemake.params.seed,
+    decode=tokenizer.decode,
 )
 # In slices, so that progress shows.
 results = []
 report = progress("questions")
 for start in range(0, len(asked), 64):
     results += scheduler.run(
-        asked[start : start + 64], lambda: STRATEGIES["sampling"](snakemake.params.samples, spec, spec["max_steps"])
+        asked[start : start + 64], lambda: sampling(snakemake.params.samples, spec, spec["max_steps"])
     )
     report(len(results), len(asked))
 chains = [

@@ -21,13 +21,11 @@ def sample_chains(
     tokenizer: PreTrainedTokenizerBase,
     samples: int,
     sampling: Sampling,
-    separator: str,
+    steps: Steps,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    segmentation: str = Steps.SEPARATOR,
 ) -> list[Chain]:
-    """``samples`` chains a question, in order, with the steps of ``Steps(tokenizer, separator, segmentation)``."""
-    steps = Steps(tokenizer, separator, segmentation)
+    """``samples`` chains a question, in order, each cut into ``steps``."""
     chains: list[Chain] = []
     for start in range(0, len(questions), SLICE):
         asked = [(q, prompt_tokens(q, tokenizer), i) for q in questions[start : start + SLICE] for i in range(samples)]

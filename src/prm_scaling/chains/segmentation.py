@@ -10,6 +10,9 @@ import warnings
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
+# Steps that end with ``chains.separator``, for which ``chains.steps`` needs no text.
+SEPARATOR = "separator"
+
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 STEP_LABEL = re.compile(
     r"^[ \t]*(?:#+[ \t]*|\*\*)?step:?[ \t]*\d+[ \t]*(?:\*\*)?[ \t]*[:.)\-]", re.MULTILINE | re.IGNORECASE

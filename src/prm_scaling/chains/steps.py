@@ -7,7 +7,7 @@ from itertools import accumulate
 from transformers import PreTrainedTokenizerBase
 
 from prm_scaling.chains.record import Chain
-from prm_scaling.chains.segmentation import SEGMENTERS
+from prm_scaling.chains.segmentation import SEGMENTERS, SEPARATOR
 from prm_scaling.engines.stops import StopTexts
 from prm_scaling.problems.record import Question
 
@@ -18,8 +18,6 @@ class Steps:
     Only a separator can be seen while a chain is still being made; searches stop at it. A segmenter needs the text.
     """
 
-    SEPARATOR = "separator"
-
     def __init__(self, tokenizer: PreTrainedTokenizerBase, separator: str, segmentation: str = SEPARATOR):
         """
         Args:
@@ -29,7 +27,7 @@ class Steps:
         """
         self._tokenizer, self._separator = tokenizer, separator
         self._stops = StopTexts(tokenizer)
-        self._segmenter = None if segmentation == self.SEPARATOR else SEGMENTERS[segmentation]
+        self._segmenter = None if segmentation == SEPARATOR else SEGMENTERS[segmentation]
 
     def ends(self, tokens: Sequence[int]) -> tuple[int, ...]:
         """The exclusive end of each step.

@@ -53,8 +53,6 @@ class SearchBase(Strict):
     strategies: list[str] = Field(min_length=1)
     variants: dict[str, Variant] = Field(default={})
     aggregation: Aggregation | Literal["validation"]
-    sandbox_seconds: Annotated[float, Field(gt=0)]
-    sandbox_megabytes: Count
 
     def strategy_of(self, name: str) -> str:
         """The registered strategy behind a name of ``strategies``."""
