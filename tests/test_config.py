@@ -81,14 +81,14 @@ BROKEN = MappingProxyType(
         "a section that is none": ("search", [1], ["search", "[1]", "valid dictionary"]),
         "a strategy that does not exist": (
             "search/strategies",
-            ["sampling", "rebase"],
-            ["search", "strategies", "`rebase` does not exist", "'beam', 'mcts', 'sampling'"],
+            ["sampling", "tot"],
+            ["search", "strategies", "`tot` does not exist", "'beam', 'dvts'", "'sampling'"],
         ),
         "no strategy": ("search/strategies", [], ["search.strategies", "at least 1"]),
         "a budget below the beam width": (
             "search/budgets",
             [2, 8],
-            ["search", "budgets", "2", "beam.width", "raise the budget or narrow the beam"],
+            ["search", "budgets", "`beam`", "the budget 2 is below width 4; raise the budget or lower width"],
         ),
         "budgets out of order": ("search/budgets", [16, 8], ["search", "budgets [16, 8]", "ascending"]),
         "a budget twice": ("search/budgets", [8, 8], ["budgets [8, 8]", "once"]),

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from prm_scaling.plots import FIGURES, captions, panels, report, style, tables
 from prm_scaling.plots.names import NAMES, compact, label, model_names
+from prm_scaling.search import STRATEGIES
 
 SIZES = {"6k": 5_900, "83k": 82_900, "658k": 657_000}
 
@@ -249,6 +250,15 @@ def test_a_series_keeps_its_look_and_no_two_are_alike():
         assert len({look.colour for look in found.values()}) == len(names)
         assert len({(look.marker, look.filled) for look in found.values()}) == len(names)
         assert found["majority"] == style.LOOKS["majority"]
+
+
+def test_every_strategy_has_a_name_and_a_look_of_its_own():
+    """Wrong behaviour: a strategy, or a variant that a user named, whose curve looks like another's."""
+    names = [*STRATEGIES, "rebase_released", "best_of_n", "weighted", "majority"]
+    found = style.looks(names)
+    assert len({(look.colour, look.marker, look.filled) for look in found.values()}) == len(names)
+    assert len({label(n) for n in names}) == len(names) and label("rebase_released") == "rebase released"
+    assert style.looks(["mine"])["mine"] in style.CYCLE and label("mine") == "mine"
 
 
 def test_labels_on_a_logarithmic_axis_do_not_touch():

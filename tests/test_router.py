@@ -9,13 +9,15 @@ import pytest
 from conftest import embedded
 from hypothesis import given
 from hypothesis import strategies as st
-from searching import Run, line_ends
+from searching import Run, line_ends, params
 
+from prm_scaling.analysis import routing
 from prm_scaling.analysis.figures import Intervals
 from prm_scaling.analysis.routing import Trial, at_equal_cost, tune
 from prm_scaling.engines.scripted import END, tokens_of
 from prm_scaling.search.agreement import classifier
 from prm_scaling.search.path import Path
+from prm_scaling.search.record import Candidate
 from prm_scaling.search.router import Signs, Thresholds, router, signs
 from prm_scaling.verify.sandbox import Limits
 
@@ -117,6 +119,18 @@ def test_agreement_is_told_from_the_question_alone(domain, tokenizer):
 
 
 # --- its thresholds ---
+
+
+def test_a_trial_is_what_each_choice_would_have_given():
+    def found(name: str, reward: float) -> Candidate:
+        return Candidate("", 4, "p", name, "", True, (reward,))
+
+    spec = params(router={"probe": 2}).router
+    samples = [(found("0", 0.4), False, "x"), (found("1", 0.3), True, "y"), (found("2", 0.6), True, "y")]
+    tree = [(found("4.0", 0.35), True, "y")]
+    assert routing.trial(samples, [5, 6, 7], tree, 20, spec) == Trial(
+        Signs(0.5, 0.4), {"stop": 0.0, "best_of_n": 1.0, "tree": 0.0}, {"stop": 11, "best_of_n": 18, "tree": 31}
+    )
 
 
 def trial(agreement: float, score: float, stop: float, more: float, tree: float) -> Trial:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from prm_scaling.job import begin, progress, provenance
+from prm_scaling.job import begin, progress, provenance, read_json
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -37,18 +37,26 @@ scheduler = Scheduler(
     classifier(tokenizer, sandbox.Limits(*snakemake.params.sandbox)),
     tokenizer.decode,
 )
-settings = parameters(snakemake.params.sections)
+# The router's thresholds, chosen on validation problems for each budget.
+tuned = read_json(snakemake.input.thresholds) if snakemake.input.get("thresholds") else {}
 told = {k: v for k, v in snakemake.params.items() if k != "work"}
 origin = json.dumps(provenance(snakemake.input, told, snakemake.params.seed), sort_keys=True)
 kept = Kept(snakemake.params.work, hashlib.sha256(origin.encode()).hexdigest()[:16])
 candidates, costs = [], []
+
+
+def search(budget):
+    """Starts a search."""
+    return strategy(budget, parameters(snakemake.params.sections, tuned.get(str(budget))), spec["max_steps"])
+
+
 # A question or two first, so that no budget's time holds what is done once.
-scheduler.run(asked[:2], lambda: strategy(spec["budgets"][0], settings, spec["max_steps"]))
+scheduler.run(asked[:2], lambda: search(spec["budgets"][0]))
 for budget in spec["budgets"]:
     left = [item for item in asked if item[0].id not in kept.found(budget)]
     scheduler.run(
         left,
-        lambda n=budget: strategy(n, settings, spec["max_steps"]),
+        lambda n=budget: search(n),
         progress(f"budget {budget}, questions"),
         lambda i, paths, ledger, n=budget, left=left: kept.add(n, left[i][0].id, paths, ledger),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pandas as pd
 from prm_scaling.analysis.accuracy import matrix
 from prm_scaling.analysis.estimators import bootstrap
 from prm_scaling.analysis.figures import Intervals
-from prm_scaling.search.router import Choice, Signs, Thresholds
+from prm_scaling.analysis.trees import Graded, correctness
+from prm_scaling.search.router import Choice, Router, Signs, Thresholds, signs
 
 # Of the scores seen on validation problems, those that are tried as a threshold.
 QUANTILES = np.linspace(0.0, 1.0, 11)
@@ -30,6 +32,27 @@ class Trial:
     signs: Signs
     right: Mapping[Choice, float]
     tokens: Mapping[Choice, float]
+
+
+def trial(
+    samples: Sequence[Graded], sample_tokens: Sequence[int], tree: Sequence[Graded], tree_tokens: int, spec: Router
+) -> Trial:
+    """What is known of a validation problem on which all three choices were tried.
+
+    Args:
+        samples: as many as the budget, the router's first ones first.
+        sample_tokens: how long each is.
+        tree: the candidates of the tree search with the rest of the budget.
+        tree_tokens: what that search generated.
+        spec: how the router decides and answers.
+    """
+    first = samples[: spec.probe]
+    spent = sum(sample_tokens[: spec.probe])
+    found = {"stop": first, "best_of_n": samples, "tree": [*first, *tree]}
+    right = {choice: correctness(graded, spec.answer, spec.aggregation) for choice, graded in found.items()}
+    seen = signs([answer for _, _, answer in first], [c.rewards for c, _, _ in first], spec.aggregation)
+    tokens = {"stop": spent, "best_of_n": sum(sample_tokens), "tree": spent + tree_tokens}
+    return Trial(seen, cast(Mapping[Choice, float], right), cast(Mapping[Choice, float], tokens))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,11 @@ from prm_scaling.plots.frames import above_zero, order, prepared, require
 from prm_scaling.plots.names import label, plain, title
 from prm_scaling.plots.style import looks, styled
 
-ORDER = ("mcts", "beam", "best_of_n", "weighted", "majority")
+# Strategies that are not named here come after these.
+ORDER = (
+    *("mcts", "rebase", "dvts", "beam", "snell_beam", "greedy_step", "router"),
+    *("best_of_n", "weighted", "majority", "greedy"),
+)
 
 
 @styled

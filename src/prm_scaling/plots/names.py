@@ -15,6 +15,10 @@ NAMES = {
     "aslaf_logic": "ASLAF, logic",
     "mcts": "MCTS",
     "beam": "beam search",
+    "snell_beam": "beam search (Snell et al.)",
+    "greedy_step": "greedy step search",
+    "dvts": "DVTS",
+    "rebase": "REBASE",
     "best_of_n": "best of N",
     "weighted": "weighted vote",
     # annotators

@@ -65,7 +65,7 @@ class Look:
     @property
     def size(self) -> float:
         """The marker's size in points: pointed ones are drawn larger to weigh the same."""
-        return 7.5 if self.marker in "^vXP" else 6.0
+        return 7.5 if self.marker in "^v<>XP" else 6.0
 
 
 DASH, DOT, DASHDOT = (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5))
@@ -80,6 +80,13 @@ CYCLE = (
     Look(SKY, "P", DOT),
     Look(GREY, "o", DASH, filled=False),
     Look(BLACK, "s", DOT, filled=False),
+    # Colours come again from here on, with markers of their own.
+    Look(BLUE, "^", DASH, filled=False),
+    Look(VERMILLION, "D", DASHDOT, filled=False),
+    Look(GREEN, "P", LONGDASH, filled=False),
+    Look(PURPLE, "<", DASHDOTDOT, filled=False),
+    Look(ORANGE, ">", DOT, filled=False),
+    Look(SKY, "p", DASH, filled=False),
 )
 
 # A series keeps its look in all figures.

@@ -114,17 +114,26 @@ class SearchBase(Strict):
         return self
 
 
+def search_model() -> type[SearchBase]:
+    """The model of the section: whoever registers a strategy has its parameters here, under its name."""
+    kinds = {name: strategy.parameters for name, strategy in STRATEGIES.items()}
+    # A section may be left out where each of its parameters has a default.
+    sections: dict[str, Any] = {n: (kind, ... if kind.required() else kind()) for n, kind in kinds.items()}
+    return create_model("Search", __base__=SearchBase, __doc__="The search phase.", **sections)
+
+
 if TYPE_CHECKING:
     Search = SearchBase
-else:  # One section a strategy; whoever registers one has its parameters here.
-    Search = create_model(
-        "Search",
-        __base__=SearchBase,
-        __doc__="The search phase.",
-        **{name: (s.parameters, ... if s.parameters.required() else s.parameters()) for name, s in STRATEGIES.items()},
-    )
+else:
+    Search = search_model()
 
 
-def parameters(sections: dict[str, dict[str, Any]]) -> Any:
-    """What :meth:`SearchBase.sections` gave, as the ``params`` of a strategy."""
+def parameters(sections: dict[str, dict[str, Any]], thresholds: dict[str, float] | None = None) -> Any:
+    """What :meth:`SearchBase.sections` gave, as the ``params`` of a strategy.
+
+    Args:
+        thresholds: those that were chosen for the router, where its section leaves that to validation.
+    """
+    if thresholds:
+        sections = sections | {"router": sections["router"] | {"thresholds": thresholds}}
     return SimpleNamespace(**{k: STRATEGIES[k].parameters.model_validate(v) for k, v in sections.items()})
