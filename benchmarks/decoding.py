@@ -3,7 +3,9 @@
     python benchmarks/decoding.py                      # the default scale's policy, batches of 1, 16, 64, 256
     python benchmarks/decoding.py --size 100m --batches 1 16
     python benchmarks/decoding.py --against HEAD~20    # and the engine of another commit
-    python benchmarks/decoding.py --vllm-python ~/.cache/prm-scaling/vllm/bin/python
+    python benchmarks/decoding.py --size 100m --vllm-python "$(python tools/vllm_environment.py)"
+
+vLLM's CPU build refuses heads of 12 and 16, those of the default scale's models: it is compared at 100m.
 
 Every contender decodes the same prompts, greedily, to the same forced length, and they take turns; what counts are
 ratios within one run. ``pool`` is the search's sampling: 32 samples a question at temperature 1.

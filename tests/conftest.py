@@ -60,19 +60,17 @@ def tiny(tokenizer, kind: type, seed: int, **config):
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
+    shape = {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2} | config
     return kind(
         Qwen2Config(
             vocab_size=len(tokenizer),
-            hidden_size=32,
             num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
             intermediate_size=64,
             max_position_embeddings=256,
             initializer_range=0.3,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
-            **config,
+            **shape,
         )
     ).eval()
 
