@@ -24,10 +24,13 @@ best shape that their interfaces allow:
   that from the packages: the merging is written here.
 - What no interface of theirs carries is left out: keys and values from one step to the next. its-hub hands over text,
   so it is tokenized again; treequest's states are token ids.
-- `reward` is the mean PRM score of the chosen answers: whether both sides have searched equally well.
+- `reward` is the mean PRM score of the best answers, 0 where a search has found none: whether both sides have searched
+  equally well. treequest does not know that two nodes hold the same text, so at the same budget it gets less deep.
 
-Growth in the number of problems and in the budget is measured on the same contenders, once each; `one by one` stops at
-`--problems`, as it is linear by construction.
+`one by one` takes so long that it has only the first `--alone` problems; it is linear in their number by construction,
+and both ratios are of seconds a problem or a token. How time grows with the number of problems and with the budget is
+measured once each, on the peers up to `--paths`. 100 million parameters are slow on one core, so there are few problems
+there by default. A ratio of 5 holds if it holds against the faster of the peer's two shapes.
 """
 
 import argparse
@@ -39,7 +42,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path as File
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -60,7 +63,7 @@ from prm_scaling.prm.model import load_prm
 from prm_scaling.problems.record import Problem, Question
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.choose import aggregate, logit
-from prm_scaling.search.path import ROOT, Path, Rate, Searching, Step
+from prm_scaling.search.path import ROOT, Rate, Searching, Step
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
 from prm_scaling.storage import read_records
@@ -84,6 +87,11 @@ SECTIONS = {
         "backup": "mean",
     },
 }
+# So that a run takes less than ten minutes on one core.
+DEFAULTS = {
+    "trained": {"budget": 16, "problems": 64, "alone": 16, "repeats": 3, "growth": ["beam", "mcts"]},
+    "100m": {"budget": 4, "problems": 4, "alone": 2, "repeats": 3, "growth": []},
+}
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ class Task:
         encode: from text to ids.
         questions: each with its prompt's ids.
         rows: sequences that are decoded together.
+        ends: whether solutions end by themselves; where none does, no answer is chosen and no reward reported.
     """
 
     policy: PreTrainedModel
@@ -104,6 +113,7 @@ class Task:
     limits: Limits
     questions: list[tuple[Question, Tokens]]
     rows: int
+    ends: bool
 
 
 @dataclass
@@ -121,7 +131,7 @@ class Cost:
 def trained(policy: str, prm: str, problems: str, rows: int) -> Task:
     """The default scale's models on its test problems, in random order."""
     lm, tokenizer = load_language_model(policy, "float32", "cpu")
-    files = sorted(File(problems).glob("*.parquet"))
+    files = sorted(Path(problems).glob("*.parquet"))
     if not files:
         raise SystemExit(f"{problems}: no problems there; `dvc pull` brings those of the committed run")
     found = [p.question for path in files for p in read_records(path, Problem) if p.split == "test"]
@@ -132,16 +142,16 @@ def trained(policy: str, prm: str, problems: str, rows: int) -> Task:
 
     limits = Limits(temperature=1.0, step_tokens=24, max_steps=12, separator="\n")
     questions = [(q, prompt_tokens(q, tokenizer)) for q in found]
-    return Task(lm, load_prm(prm, tokenizer, "float32", "cpu"), tokenizer, encode, limits, questions, rows)
+    return Task(lm, load_prm(prm, tokenizer, "float32", "cpu"), tokenizer, encode, limits, questions, rows, True)
 
 
 def forced(size: str, rows: int, count: int) -> Task:
-    """Random weights, but each step has 8 tokens and each solution 4 steps, whatever is sampled.
+    """Random weights, but each step has 8 tokens and each solution 3 steps, whatever is sampled.
 
     Every token but the separator belongs to one of 7 places in a step. One dimension of the embedding a place, far
     larger than all else, says which place a token has, and the head's rows read there who may follow.
     """
-    length, steps = 8, 4
+    length, steps = 8, 3
     lm = model(size)
     place = torch.arange(VOCABULARY).sub(1).remainder(length - 1)
     place[0] = length - 1
@@ -152,13 +162,13 @@ def forced(size: str, rows: int, count: int) -> Task:
         head[torch.arange(VOCABULARY), (place - 1) % length] = 10.0
     lm.config.tie_word_embeddings = False
     lm.lm_head.weight = torch.nn.Parameter(head)
-    asked = [(Question(f"random-{i}", "math", ""), (*p, 0)) for i, p in enumerate(prompts(count, 47))]
+    asked = [(Question(f"random-{i}", "math", ""), (*p, 0)) for i, p in enumerate(prompts(count, 31))]
 
     def encode(text: str) -> Tokens:
         return tuple(0 if character == "\n" else ord(character) - 0xE000 for character in text)
 
-    limits = Limits(temperature=1.0, step_tokens=2 * length, max_steps=steps, separator="\n")
-    return Task(lm, model(size, Qwen2ForTokenClassification, 1), Letters(), encode, limits, asked, rows)
+    limits = Limits(temperature=1.0, step_tokens=length, max_steps=steps, separator="\n")
+    return Task(lm, model(size, Qwen2ForTokenClassification, 1), Letters(), encode, limits, asked, rows, False)
 
 
 # --- this project -------------------------------------------------------------------------------------------------
@@ -224,6 +234,7 @@ class EndOfStep(StoppingCriteria):
         self._completes = completes
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
+        """(rows,) which of them end."""
         return self._completes[input_ids[:, -1]]
 
 
@@ -542,10 +553,14 @@ class Quest:
 
 
 class Contest:
-    """Both sides on one task."""
+    """Both sides on one task.
+
+    Attributes:
+        ends: see :class:`Task`.
+    """
 
     def __init__(self, task: Task):
-        self._task = task
+        self._task, self.ends = task, task.ends
         self._project, self._hub, self._quest = Project(task), Hub(task), Quest(task)
 
     def project(self, strategy: str, budget: int, count: int, seed: int) -> Cost:
@@ -561,9 +576,14 @@ class Contest:
 
     def warm_up(self, strategy: str, budget: int) -> None:
         """What is done once is done here."""
-        own = self.project(strategy, budget, 2, 0)
+        own = self.project(strategy, budget, 1, 0)
         for together in (False, True):
             self.peer(strategy, budget, own, together, 0)
+
+
+def times_faster(own: Cost, peer: Cost) -> float:
+    """The ratio of seconds a generated token."""
+    return (peer.seconds / sum(peer.tokens)) / (own.seconds / sum(own.tokens))
 
 
 def compared(contest: Contest, strategy: str, budget: int, count: int, alone: int, repeats: int) -> list[dict]:
@@ -581,89 +601,76 @@ def compared(contest: Contest, strategy: str, budget: int, count: int, alone: in
         problems = len(pairs[0][1].tokens)
         # Seconds a problem: the shapes need not have all the problems.
         wall = [(b.seconds / problems) / (a.seconds / count) for a, b in pairs]
-        faster = [(b.seconds / sum(b.tokens)) / (a.seconds / sum(a.tokens)) for a, b in pairs]
-        rows.append(
-            {
-                "strategy": strategy,
-                "peer": f"{PEER_OF[strategy]}, {shape}",
-                "budget": budget,
-                "problems": f"{problems} : {count}" if problems < count else str(count),
-                "s": statistics.median(a.seconds for a, _ in pairs),
-                "peer s": statistics.median(b.seconds for _, b in pairs),
-                "tokens a problem": statistics.median(statistics.mean(a.tokens) for a, _ in pairs),
-                "peer tokens": statistics.median(statistics.mean(b.tokens) for _, b in pairs),
-                "reward": statistics.median(a.reward for a, _ in pairs),
-                "peer reward": statistics.median(b.reward for _, b in pairs),
-                "wall": statistics.median(wall),
-                "times faster": statistics.median(faster),
-                "least": min(faster),
-                "most": max(faster),
-            }
-        )
+        faster = [times_faster(a, b) for a, b in pairs]
+        row = {
+            "strategy": strategy,
+            "peer": f"{PEER_OF[strategy]}, {shape}",
+            "budget": budget,
+            "problems": f"{count}, peer {problems}" if problems < count else str(count),
+            "s": statistics.median(a.seconds for a, _ in pairs),
+            "peer s": statistics.median(b.seconds for _, b in pairs),
+            "tokens a problem": statistics.median(statistics.mean(a.tokens) for a, _ in pairs),
+            "peer tokens": statistics.median(statistics.mean(b.tokens) for _, b in pairs),
+        }
+        if contest.ends:
+            row["reward"] = statistics.median(a.reward for a, _ in pairs)
+            row["peer reward"] = statistics.median(b.reward for _, b in pairs)
+        row["wall"] = statistics.median(wall)
+        row |= {"times faster": statistics.median(faster), "least": min(faster), "most": max(faster)}
+        rows.append(row)
     return rows
 
 
-def grown(contest: Contest, strategy: str, budget: int, count: int, alone: int) -> dict:
-    """How long each contender takes for so many problems of such a budget."""
+def grown(contest: Contest, strategy: str, budget: int, count: int, alone: int, paths: int) -> dict:
+    """How long each contender takes for so many problems of such a budget; the peers up to their bounds."""
     own = contest.project(strategy, budget, count, 0)
-    together = contest.peer(strategy, budget, own, True, 0)
-    row = {
-        "strategy": strategy,
-        "budget": budget,
-        "problems": count,
-        "tokens": sum(own.tokens),
-        "s": own.seconds,
-        "peer together s": together.seconds,
-        "peer one by one s": "",
-        "times faster together": (together.seconds / sum(together.tokens)) / (own.seconds / sum(own.tokens)),
-        "times faster one by one": "",
-    }
-    if count <= alone:
-        single = contest.peer(strategy, budget, own, False, 0)
-        row["peer one by one s"] = single.seconds
-        row["times faster one by one"] = (single.seconds / sum(single.tokens)) / (own.seconds / sum(own.tokens))
+    row = {"strategy": strategy, "budget": budget, "problems": count, "tokens": sum(own.tokens), "s": own.seconds}
+    within = {"one by one": count <= alone and count * budget <= paths, "together": count * budget <= paths}
+    for shape, measured in within.items():
+        theirs = contest.peer(strategy, budget, own, shape == "together", 0) if measured else None
+        row[f"peer {shape} s"] = theirs.seconds if theirs else None
+        row[f"times faster, {shape}"] = times_faster(own, theirs) if theirs else None
     return row
 
 
 def main() -> None:
     """Measures and records."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=["trained", "47k", "100m"], default="trained")
+    parser.add_argument("--size", choices=list(DEFAULTS), default="trained")
     parser.add_argument("--policy", default="results/models/policy")
     parser.add_argument("--prm", default="results/train/aslaf-124k-s0")
     parser.add_argument("--problem-sets", default="results/problems", help="folder; those of split `test` are taken")
-    parser.add_argument("--strategies", nargs="+", choices=list(PEER_OF), default=list(PEER_OF))
-    parser.add_argument("--budget", type=int, default=16)
-    parser.add_argument("--problems", type=int, default=64)
-    parser.add_argument("--alone", type=int, default=64, help="problems of the peers' one-by-one shape")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--growth", nargs="*", choices=list(PEER_OF), default=["beam", "mcts"])
-    parser.add_argument("--counts", type=int, nargs="*", default=[1, 8, 64, 512])
-    parser.add_argument("--budgets", type=int, nargs="*", default=[4, 16, 64])
     parser.add_argument("--rows", type=int, default=512, help="sequences decoded together, on both sides")
+    parser.add_argument("--strategies", nargs="+", choices=list(PEER_OF), default=list(PEER_OF))
+    parser.add_argument("--budget", type=int, help="solutions, or paths a level; a multiple of %d" % BRANCHING)
+    parser.add_argument("--problems", type=int)
+    parser.add_argument("--alone", type=int, help="problems at most of the peers' one-by-one shape")
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--growth", nargs="*", choices=list(PEER_OF), help="strategies")
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 8, 64, 512], help="of problems, for the growth")
+    parser.add_argument("--budgets", type=int, nargs="+", default=[4, 16, 64], help="for the growth")
+    parser.add_argument("--paths", type=int, default=1024, help="problems times budget at most of the peers' growth")
+    parser.set_defaults(**DEFAULTS[parser.parse_known_args()[0].size])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.size == "trained":
         task = trained(arguments.policy, arguments.prm, arguments.problem_sets, arguments.rows)
     else:
-        task = forced(arguments.size, arguments.rows, max([arguments.problems, *arguments.counts]))
+        most = max([arguments.problems, *(arguments.counts if arguments.growth else [])])
+        task = forced(arguments.size, arguments.rows, most)
     contest = Contest(task)
     given = {**vars(arguments), "versions": {p: version(p) for p in ("its-hub", "treequest")}}
     rows = []
     for strategy in arguments.strategies:
         contest.warm_up(strategy, arguments.budget)
-        rows += compared(
-            contest, strategy, arguments.budget, arguments.problems, arguments.alone, arguments.repeats
-        )
+        rows += compared(contest, strategy, arguments.budget, arguments.problems, arguments.alone, arguments.repeats)
     suffix = "" if arguments.size == "trained" else f"-{arguments.size}"
     record(f"peers{suffix}", given, rows)
+    points = [(arguments.budget, n) for n in arguments.counts] + [(b, arguments.problems) for b in arguments.budgets]
     grows = [
-        grown(contest, strategy, budget, count, arguments.alone)
+        grown(contest, strategy, budget, count, arguments.alone, arguments.paths)
         for strategy in arguments.growth
-        for budget, count in [
-            *((arguments.budget, n) for n in arguments.counts),
-            *((b, arguments.problems) for b in arguments.budgets),
-        ]
+        for budget, count in dict.fromkeys(points)
     ]
     if grows:
         record(f"peers-growth{suffix}", given, grows)
