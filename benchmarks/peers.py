@@ -12,7 +12,7 @@ They take turns, after a turn that does not count; a ratio compares two neighbou
 The budget is the same in tokens: best-of-N has N solutions on both sides, beam search and particle filtering N paths
 a level, and treequest goes on for each problem until it has generated what this project's MCTS generated for it. What
 differs all the same (lengths are sampled; its-hub's first level has N/M paths instead of N) is counted and divided
-out: `times faster` is the ratio of seconds a generated token, `wall` that of seconds.
+out: `times faster` is the ratio of seconds a generated token; all else is seconds of wall time.
 
 The peers bring no model of their own that runs without a server, so theirs is `transformers.generate` here, in the
 best shape that their interfaces allow:
@@ -28,7 +28,7 @@ best shape that their interfaces allow:
   equally well. treequest does not know that two nodes hold the same text, so at the same budget it gets less deep.
 
 `one by one` takes so long that it has only the first `--alone` problems; it is linear in their number by construction,
-and both ratios are of seconds a problem or a token. How time grows with the number of problems and with the budget is
+and so is its ratio. How time grows with the number of problems and with the budget is
 measured once each, on the peers up to `--paths`. 100 million parameters are slow on one core, so there are few problems
 there by default. A ratio of 5 holds if it holds against the faster of the peer's two shapes.
 """
@@ -63,6 +63,7 @@ from prm_scaling.prm.model import load_prm
 from prm_scaling.problems.record import Problem, Question
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.choose import aggregate, logit
+from prm_scaling.search.ledger import Size
 from prm_scaling.search.path import ROOT, Rate, Searching, Step
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
@@ -201,10 +202,10 @@ class Project:
         self._policy = TransformersPolicy(task.policy, task.tokenizer, task.rows)
         self._scorer = TransformersScorer(task.prm)
         self._task = task
-        self._sizes = (non_embedding_parameters(task.policy), non_embedding_parameters(task.prm))
+        self._sizes = (Size(non_embedding_parameters(task.policy)), Size(non_embedding_parameters(task.prm)))
 
     def run(self, strategy: str, budget: int, questions: Sequence[tuple[Question, Tokens]], seed: int) -> Cost:
-        """All questions at once, on an engine that keeps nothing from before."""
+        """All questions at once; the scheduler has the engines forget what they held before."""
         task, depth = self._task, self._task.limits.max_steps
         segment = Steps(task.tokenizer, task.limits.separator).ends
         scheduler = Scheduler(self._policy, self._scorer, segment, task.limits, self._sizes, seed)
@@ -214,8 +215,6 @@ class Project:
                 return particles(budget, seed, depth)
             return STRATEGIES[STRATEGY_OF[strategy]](budget, parameters(SECTIONS), depth)
 
-        self._policy.forget()
-        self._scorer.forget()
         began = time.perf_counter()
         results = scheduler.run(questions, start)
         seconds = time.perf_counter() - began
@@ -599,8 +598,6 @@ def compared(contest: Contest, strategy: str, budget: int, count: int, alone: in
     for shape in ("one by one", "together"):
         pairs = [(own, theirs[shape]) for own, theirs in turns]
         problems = len(pairs[0][1].tokens)
-        # Seconds a problem: the shapes need not have all the problems.
-        wall = [(b.seconds / problems) / (a.seconds / count) for a, b in pairs]
         faster = [times_faster(a, b) for a, b in pairs]
         row = {
             "strategy": strategy,
@@ -615,7 +612,6 @@ def compared(contest: Contest, strategy: str, budget: int, count: int, alone: in
         if contest.ends:
             row["reward"] = statistics.median(a.reward for a, _ in pairs)
             row["peer reward"] = statistics.median(b.reward for _, b in pairs)
-        row["wall"] = statistics.median(wall)
         row |= {"times faster": statistics.median(faster), "least": min(faster), "most": max(faster)}
         rows.append(row)
     return rows
@@ -642,7 +638,7 @@ def main() -> None:
     parser.add_argument("--problem-sets", default="results/problems", help="folder; those of split `test` are taken")
     parser.add_argument("--rows", type=int, default=512, help="sequences decoded together, on both sides")
     parser.add_argument("--strategies", nargs="+", choices=list(PEER_OF), default=list(PEER_OF))
-    parser.add_argument("--budget", type=int, help="solutions, or paths a level; a multiple of %d" % BRANCHING)
+    parser.add_argument("--budget", type=int, help=f"solutions, or paths a level; a multiple of {BRANCHING}")
     parser.add_argument("--problems", type=int)
     parser.add_argument("--alone", type=int, help="problems at most of the peers' one-by-one shape")
     parser.add_argument("--repeats", type=int)
