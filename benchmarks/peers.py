@@ -7,7 +7,7 @@
 
 Both sides have the same policy and PRM objects, fp32, one thread, temperature 1, the same problems, and the same ends:
 a step ends with its separator, a solution with the end-of-text token, a step that is too long or the greatest depth.
-They take turns, after a turn that does not count; a ratio compares two neighbours in time.
+They take turns, after a problem that does not count; a ratio compares two neighbours in time.
 
 The budget is the same in tokens: best-of-N has N solutions on both sides, beam search and particle filtering N paths
 a level, and treequest goes on for each problem until it has generated what this project's MCTS generated for it. What
@@ -23,14 +23,17 @@ best shape that their interfaces allow:
   its-hub's `ainfer` in one event loop whose requests are merged, and treequest's ask and tell in lockstep. No user gets
   that from the packages: the merging is written here.
 - What no interface of theirs carries is left out: keys and values from one step to the next. its-hub hands over text,
-  so it is tokenized again; treequest's states are token ids.
+  so it is tokenized again; treequest's states are token ids. (A server that keeps prefixes would save its-hub a part of
+  that; none is measured here.)
 - `reward` is the mean PRM score of the best answers, 0 where a search has found none: whether both sides have searched
   equally well. treequest does not know that two nodes hold the same text, so at the same budget it gets less deep.
 
-`one by one` takes so long that it has only the first `--alone` problems; it is linear in their number by construction,
-and so is its ratio. How time grows with the number of problems and with the budget is
-measured once each, on the peers up to `--paths`. 100 million parameters are slow on one core, so there are few problems
-there by default. A ratio of 5 holds if it holds against the faster of the peer's two shapes.
+`one by one` takes so long that it has only the first `--alone` problems: it is linear in their number by construction,
+and the ratio is of seconds a token. A claim of 5 times holds if it holds against the faster of a peer's two shapes.
+
+How time grows with the number of problems and with the budget is measured once each, on the peers only up to `--paths`
+and, one by one, `--alone`. 100 million parameters are slow on one core, so there are few problems there by default.
+Records: `peers.json` and `peers-growth.json`, with random weights `peers-100m.json`.
 """
 
 import argparse
@@ -90,7 +93,7 @@ SECTIONS = {
 }
 # So that a run takes less than ten minutes on one core.
 DEFAULTS = {
-    "trained": {"budget": 16, "problems": 64, "alone": 16, "repeats": 3, "growth": ["beam", "mcts"]},
+    "trained": {"budget": 16, "problems": 64, "alone": 8, "repeats": 3, "growth": ["beam", "mcts"]},
     "100m": {"budget": 4, "problems": 4, "alone": 2, "repeats": 3, "growth": []},
 }
 
@@ -135,7 +138,9 @@ def trained(policy: str, prm: str, problems: str, rows: int) -> Task:
     files = sorted(Path(problems).glob("*.parquet"))
     if not files:
         raise SystemExit(f"{problems}: no problems there; `dvc pull` brings those of the committed run")
-    found = [p.question for path in files for p in read_records(path, Problem) if p.split == "test"]
+    tests = [p.question for path in files for p in read_records(path, Problem) if p.split == "test"]
+    # its-hub knows a problem by its text alone.
+    found = list({q.text: q for q in tests}.values())
     random.Random(0).shuffle(found)
 
     def encode(text: str) -> Tokens:
@@ -195,8 +200,6 @@ def particles(budget: int, seed: int, max_steps: int) -> Searching:
 
 class Project:
     """This project's scheduler, strategies and engine."""
-
-    name = "this project"
 
     def __init__(self, task: Task):
         self._policy = TransformersPolicy(task.policy, task.tokenizer, task.rows)
@@ -649,11 +652,16 @@ def main() -> None:
     parser.set_defaults(**DEFAULTS[parser.parse_known_args()[0].size])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    most = max([arguments.problems, *(arguments.counts if arguments.growth else [])])
+    for budget in {arguments.budget, *arguments.budgets}:
+        if budget < 1 or budget % BRANCHING:
+            parser.error(f"a budget of {budget}: its-hub's beam search needs a multiple of {BRANCHING}")
     if arguments.size == "trained":
         task = trained(arguments.policy, arguments.prm, arguments.problem_sets, arguments.rows)
     else:
-        most = max([arguments.problems, *(arguments.counts if arguments.growth else [])])
         task = forced(arguments.size, arguments.rows, most)
+    if len(task.questions) < most:
+        parser.error(f"{most} problems are asked for, {arguments.problem_sets} has {len(task.questions)} to test on")
     contest = Contest(task)
     given = {**vars(arguments), "versions": {p: version(p) for p in ("its-hub", "treequest")}}
     rows = []
