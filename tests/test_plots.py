@@ -105,6 +105,10 @@ def verifier() -> pd.DataFrame:
     return frame("prm model parameters domain auc low high f1 f1_low f1_high", rows)
 
 
+def anytime() -> pd.DataFrame:
+    return accuracies("strategy tokens", ["mcts", "beam", "rebase"], [(32,), (64,), (128,)])
+
+
 def pareto() -> pd.DataFrame:
     rows = [
         (m, p, s, n, n * p * 1e2, n * p * 3e2, *around(0.3 + 0.1 * i + 0.01 * n), i == 2, n == 8)
@@ -116,9 +120,8 @@ def pareto() -> pd.DataFrame:
     return frame(columns, rows)
 
 
-FRAMES = {
-    f.__name__: f for f in (figure1, figure2, figure3, figure4, figure5, figure6, pareto, noise, patterns, verifier)
-}
+OF_THE_PAPER = (figure1, figure2, figure3, figure4, figure5, figure6)
+FRAMES = {f.__name__: f for f in (*OF_THE_PAPER, anytime, pareto, noise, patterns, verifier)}
 every_figure = pytest.mark.parametrize("name", FRAMES)
 
 

@@ -19,7 +19,7 @@ from prm_scaling.search.agreement import classifier
 from prm_scaling.search.path import Path
 from prm_scaling.search.record import Candidate
 from prm_scaling.search.router import Signs, Thresholds, router, signs
-from prm_scaling.verify.sandbox import Limits
+from prm_scaling.verify.sandbox import Sandbox
 
 THRESHOLDS = Thresholds(agreement=1.0, score=0.5, tree=0.9)
 
@@ -103,8 +103,9 @@ def test_a_router_without_thresholds_says_so():
 
 @pytest.mark.parametrize("domain", ["math", "logic", "code"])
 def test_agreement_is_told_from_the_question_alone(domain, tokenizer):
-    """Wrong behaviour: ground truth in a search. The classifier is given questions, which have no reference."""
-    question = embedded(domain)[0].question
+    """Wrong behaviour: ground truth in a search. A strategy sees the names of classes, no verdict."""
+    problem = embedded(domain)[0]
+    question = problem.question
 
     def path(text, whole=True):
         tokens = tuple(tokenizer(text).input_ids)
@@ -114,7 +115,7 @@ def test_agreement_is_told_from_the_question_alone(domain, tokenizer):
     texts = {"code": ["return 1", "return 2"]}.get(domain, ["so\n#### 1", "so\n#### 2"])
     text, other = ("  " + texts[0], "  " + texts[1]) if domain == "code" else texts
     asked = [(question, path(t)) for t in (text, text, other)] + [(question, path(text, whole=False))]
-    found = classifier(tokenizer, Limits(2.0, 256))(asked)
+    found = classifier([problem], tokenizer, Sandbox("process", 2.0, 256))(asked)
     assert found[0] == found[1] != found[2] and found[3] is None
 
 

@@ -82,7 +82,7 @@ def described(model):
 def model_inputs(model):
     """What a job needs of a policy, judge or PRM base: its description, and its files if made here."""
     folder = f"{R}/models/{model}"
-    return [f"{folder}/model.json"] + ([] if is_hub(model) else model_files(folder))
+    return [f"{folder}/model.json"] + ([] if is_hub(model) else [*model_files(folder), f"{folder}/tokenizer.json"])
 
 
 def tokenizer_of_run():

@@ -13,7 +13,20 @@ rule evaluate:
         expand(f"{E_}/figure{{n}}.csv", n=range(1, 7)),
         expand(
             f"{E_}/{{name}}.csv",
-            name=["table1", "table2", "pareto", "verifier", "noise", "patterns", "world", "claims"],
+            name=[
+                "table1",
+                "table2",
+                "anytime",
+                "duplicates",
+                "faults",
+                "pareto",
+                "router",
+                "verifier",
+                "noise",
+                "patterns",
+                "world",
+                "claims",
+            ],
         ),
 
 
@@ -71,7 +84,9 @@ rule grade_tree:
         candidates=expand(f"{R}/search/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
         problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
     output:
-        expand(f"{E_}/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
+        accuracy=expand(f"{E_}/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
+        # n is a number of tokens here: the answer after so many, in the search of the greatest budget.
+        anytime=expand(f"{E_}/anytime/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
     log:
         f"logs/{P.scale}/evaluate/{{strategy}}.log",
     conda:
@@ -138,13 +153,17 @@ rule figure_tables:
         accuracy=rules.accuracy.output[0],
         emergence=rules.verifier.output.emergence,
         pool_costs=f"{R}/search/costs/pool-{MAIN_POOL}.parquet",
-        scoring_costs=expand(f"{R}/search/costs/scores-{{prm}}.parquet", prm=GUIDES),
+        times=f"{R}/search/times.parquet",
+        anytime=expand(f"{E_}/anytime/{{strategy}}-{{prm}}.parquet", strategy=TREES, prm=GUIDES),
         tree_costs=expand(f"{R}/search/costs/{{strategy}}-{{prm}}.parquet", strategy=TREES, prm=GUIDES),
         graded=f"{E_}/graded/{MAIN_POOL}.parquet",
         prms=expand(f"{R}/train/{{prm}}/prm.json", prm=P.prms()),
     output:
         **{f"figure{n}": f"{E_}/figure{n}.csv" for n in range(1, 6)},
         table1=f"{E_}/table1.csv",
+        faults=f"{E_}/faults.csv",
+        anytime=f"{E_}/anytime.csv",
+        router=f"{E_}/router.csv",
     log:
         f"logs/{P.scale}/evaluate/figures.log",
     conda:
@@ -162,6 +181,7 @@ rule figure_tables:
         budgets=P.search.budgets,
         table1=PARAMS["evaluate"]["table1"],
         generators={g: f"{g}-{P.evaluate.table1.domain}" for g in P.search.generators},
+        routers=[s for s in TREES if P.search.strategy_of(s) == "router"],
         intervals=INTERVALS,
     message:
         "Tables behind the figures"
@@ -290,6 +310,21 @@ rule world:
         "Calibration of the world"
     script:
         "../scripts/world.py"
+
+
+rule count_duplicates:
+    input:
+        f"{R}/problems/duplicates.csv",
+    output:
+        f"{E_}/duplicates.csv",
+    log:
+        f"logs/{P.scale}/evaluate/duplicates.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Duplicates of held-out problems, into git"
+    shell:
+        "cp {input} {output} > {log} 2>&1"
 
 
 rule claims:

@@ -6,10 +6,13 @@ GUIDED_DOMAIN = P.domain_of_training(P.train.ladder_set)
 VALIDATION_PROBLEMS = [s for c in VALIDATION if P.domain_of_chains(c) == GUIDED_DOMAIN for s in P.chains.sets[c]]
 
 
+# Routers that leave their thresholds to validation.
+TUNED = [s for s in TREES if (own := P.search.sections(s).get("router")) and own["thresholds"] is None]
+
+
 def thresholds_of(w):
-    """The thresholds of a router that leaves them to validation (with the PRM of the first seed)."""
-    own = P.search.sections(w.strategy).get("router")
-    return [f"{R}/search/router/{w.strategy}.json"] if own and own["thresholds"] is None else []
+    """The thresholds of such a router, chosen with the PRM of the first seed."""
+    return [f"{R}/search/router/{w.strategy}.json"] if w.strategy in TUNED else []
 
 
 wildcard_constraints:
@@ -23,6 +26,7 @@ rule search:
         [f"{R}/search/scores/{prm}.parquet" for prm in P.prms()],
         [f"{R}/search/emergence/{prm}.parquet" for prm in KEPT],
         [f"{R}/search/trees/{s}-{prm}.parquet" for s in TREES for prm in GUIDES],
+        f"{R}/search/times.parquet",
 
 
 rule sample_pool:
@@ -126,6 +130,38 @@ rule tune_router:
         "Thresholds of {wildcards.strategy}"
     script:
         "../scripts/tune_router.py"
+
+
+rule time_searches:
+    input:
+        code("time_searches"),
+        thresholds=[f"{R}/search/router/{s}.json" for s in TUNED],
+        files=model_inputs(P.search.policy) + model_files(f"{R}/train/{GUIDES[0]}"),
+        model=f"{R}/models/{P.search.policy}/model.json",
+        prm=f"{R}/train/{GUIDES[0]}/prm.json",
+        problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
+    output:
+        f"{R}/search/times.parquet",
+    log:
+        f"logs/{P.scale}/search/times.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/times.tsv"
+    conda:
+        "../envs/model.yaml"
+    params:
+        strategies={s: P.search.strategy_of(s) for s in ["sampling", *TREES]},
+        sections={s: P.search.sections(s) for s in ["sampling", *TREES]},
+        tuned=TUNED,
+        timing=PARAMS["search"]["timing"],
+        search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "budgets")},
+        engine=PARAMS["engine"],
+        separator=P.chains.separator,
+        sandbox=PARAMS["sandbox"],
+        seed=P.seed,
+    message:
+        "Seconds of the strategies"
+    script:
+        "../scripts/time_searches.py"
 
 
 # With the PRMs of all seeds in one job, as in score_pool.

@@ -9,12 +9,13 @@ import torch
 from prm_scaling.chains.record import Chain
 from prm_scaling.chains.sample import of_path
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.load import load_policy, size_of
+from prm_scaling.engines.load import load_policy
 from prm_scaling.problems.record import Problem
 from prm_scaling.search.ledger import Size
 from prm_scaling.search.record import Cost
 from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Limits, Scheduler
+from prm_scaling.search.size import size_of
 from prm_scaling.storage import read_records, write_records
 
 torch.set_num_threads(snakemake.threads)

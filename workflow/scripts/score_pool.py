@@ -12,11 +12,12 @@ import torch
 
 from prm_scaling.chains.record import Chain
 from prm_scaling.engines.interface import Score
-from prm_scaling.engines.load import load_scorer, size_of
 from prm_scaling.models.source import source_of
 from prm_scaling.models.tokenizer import load_tokenizer
 from prm_scaling.prm.model import positions
+from prm_scaling.prm.scorer import load_scorer
 from prm_scaling.search.record import Rewards, ScoringCost
+from prm_scaling.search.size import size_of
 from prm_scaling.storage import read_records, write_records
 
 torch.set_num_threads(snakemake.threads)

@@ -12,7 +12,8 @@ begin(snakemake.log[0], snakemake.threads)
 import torch
 
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.load import load_policy, load_scorer, size_of
+from prm_scaling.engines.load import load_policy
+from prm_scaling.prm.scorer import load_scorer
 from prm_scaling.problems.record import Problem
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.agreement import classifier
@@ -20,6 +21,7 @@ from prm_scaling.search.kept import Kept
 from prm_scaling.search.record import Candidate, Cost
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
+from prm_scaling.search.size import size_of
 from prm_scaling.storage import read_records, write_records
 from prm_scaling.verify.sandbox import Sandbox
 
@@ -31,7 +33,7 @@ problems = [p for path in snakemake.input.problems for p in read_records(path, P
 questions = [p.question for p in problems]
 asked = [(q, prompt_tokens(q, tokenizer)) for q in questions]
 # The router's thresholds, chosen on validation problems for each budget.
-tuned = read_json(snakemake.input.thresholds) if snakemake.input.get("thresholds") else {}
+tuned = {budget: found for path in snakemake.input.thresholds for budget, found in read_json(path).items()}
 told = {k: v for k, v in snakemake.params.items() if k != "work"}
 origin = json.dumps(provenance(snakemake.input, told, snakemake.params.seed), sort_keys=True)
 

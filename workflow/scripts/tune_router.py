@@ -9,7 +9,8 @@ import torch
 from prm_scaling.analysis.graded import grade_candidates
 from prm_scaling.analysis.routing import trial, tune
 from prm_scaling.chains.steps import Steps, prompt_tokens
-from prm_scaling.engines.load import load_policy, load_scorer, size_of
+from prm_scaling.engines.load import load_policy
+from prm_scaling.prm.scorer import load_scorer
 from prm_scaling.problems.record import Problem
 from prm_scaling.search.path import Path as Solution
 from prm_scaling.search.record import Candidate
@@ -17,6 +18,7 @@ from prm_scaling.search.router import TREES
 from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
+from prm_scaling.search.size import size_of
 from prm_scaling.storage import read_records, write_json
 from prm_scaling.verify.sandbox import Sandbox
 

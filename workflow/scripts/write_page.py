@@ -1,5 +1,6 @@
 """figures: the report page with every figure and table."""
 
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,8 @@ figures = [(p.stem, known[p.stem].title, known[p.stem].caption, p) for p in map(
 shown = []
 for path in map(Path, snakemake.input.tables):
     shown.append((known[path.stem].title, getattr(tables, path.stem)(pd.read_csv(path), tables.html)))
-world = pd.read_csv(snakemake.input.world).to_html(index=False, float_format="%.3f", border=0)
-shown.append(("Calibration of the problems and policies", world))
+for path in map(Path, snakemake.input.plain):
+    rows = pd.read_csv(path).to_html(index=False, float_format="%.3g", border=0, na_rep="")
+    shown.append((known[path.stem].title, f"<p>{escape(known[path.stem].caption)}</p>{rows}"))
 with whole(snakemake.output[0]) as temporary:
     temporary.write_text(render(figures, shown, None, snakemake.params.parameters))

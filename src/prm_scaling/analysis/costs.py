@@ -1,41 +1,56 @@
-"""Mean cost a question of every strategy and budget, from the ledgers."""
+"""Mean cost a question of every strategy and budget: tokens from the ledgers, seconds from runs of their own."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from prm_scaling.search.record import Cost, ScoringCost
+from prm_scaling.search.record import Cost, Timing
 
-COLUMNS = ["strategy", "dataset", "budget", "tokens", "seconds"]
+COLUMNS = ["strategy", "dataset", "budget", "tokens"]
+# The ways to choose from a pool, and whether a PRM rates it for them.
+CHOICES = {"majority": False, "best_of_n": True, "weighted": True}
 
 
-def pool_costs(
-    costs: Sequence[Cost], scoring: Sequence[ScoringCost], dataset_of: dict[str, str], budgets: Sequence[int]
-) -> pd.DataFrame:
-    """The strategies that choose from a pool: n of M samples cost n/M of the pool, and so does rating them.
-
-    Args:
-        scoring: what rating the pool cost, one entry a seed of the PRM.
-    """
+def pool_costs(costs: Sequence[Cost], dataset_of: dict[str, str], budgets: Sequence[int]) -> pd.DataFrame:
+    """Tokens of the strategies that choose from a pool: n of M samples cost n/M of the pool."""
     table = pd.DataFrame([vars(c) for c in costs])
     table["dataset"] = table["problem"].map(dataset_of)
-    means = table.groupby("dataset")[["generated", "generate_seconds"]].mean()
+    means = table.groupby("dataset")["generated"].mean()
     size = int(table["budget"].iloc[0])
-    rating = pd.Series([c.seconds / c.chains for c in scoring]).mean()
-    rows = []
-    for dataset, mean in means.iterrows():
-        for n in budgets:
-            share = n / size
-            generating = mean["generate_seconds"] * share
-            for strategy, extra in (("majority", 0.0), ("best_of_n", rating * n), ("weighted", rating * n)):
-                rows.append((strategy, dataset, n, mean["generated"] * share, generating + extra))
+    rows = [(s, d, n, mean * n / size) for d, mean in means.items() for n in budgets for s in CHOICES]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def tree_costs(costs: Sequence[Cost], dataset_of: dict[str, str]) -> pd.DataFrame:
-    """The tree strategies: what their searches cost, mean over questions and seeds."""
+    """Tokens of the tree strategies: mean over questions and seeds."""
     table = pd.DataFrame([vars(c) for c in costs])
     table["dataset"] = table["problem"].map(dataset_of)
-    table["seconds"] = table["generate_seconds"] + table["score_seconds"]
-    means = table.groupby(["strategy", "dataset", "budget"], as_index=False)[["generated", "seconds"]].mean()
+    means = table.groupby(["strategy", "dataset", "budget"], as_index=False)["generated"].mean()
     return means.rename(columns={"generated": "tokens"})[COLUMNS]
+
+
+def seconds(timings: Sequence[Timing]) -> pd.DataFrame:
+    """Seconds a question of every strategy and budget: mean, least and most of the repeats.
+
+    Sampling stands for what chooses from samples: a majority vote needs no PRM, best-of-N and a weighted vote do.
+
+    Returns:
+        Columns strategy, budget, seconds, seconds_low, seconds_high.
+    """
+    rows = []
+    for t in timings:
+        without = t.generate_seconds + t.verify_seconds + t.scheduler_seconds
+        shown = CHOICES if t.strategy == "sampling" else {t.strategy: True}
+        rows += [(s, t.budget, (without + t.score_seconds * rated) / t.questions) for s, rated in shown.items()]
+    table = pd.DataFrame(rows, columns=["strategy", "budget", "seconds"])
+    return table.groupby(["strategy", "budget"], as_index=False).agg(
+        seconds=("seconds", "mean"), seconds_low=("seconds", "min"), seconds_high=("seconds", "max")
+    )
+
+
+def fault_counts(costs: Sequence[Cost]) -> pd.DataFrame:
+    """What went wrong in the searches, summed over questions and seeds: one row a strategy and budget."""
+    counts = ["refused", "cut", "unfinished", "stepless", "empty_steps", "garbled", "unscored", "halvings"]
+    table = pd.DataFrame([vars(c) for c in costs])
+    table["searches"] = 1
+    return table.groupby(["strategy", "budget"], as_index=False)[["searches", *counts]].sum()

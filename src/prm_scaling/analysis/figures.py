@@ -91,18 +91,22 @@ def figure3(table: pd.DataFrame, prms: dict[str, str], intervals: Intervals) -> 
     return pd.concat(parts)[["dataset", "series", "n", "accuracy", "low", "high"]]
 
 
-def figure4(table: pd.DataFrame, costs: pd.DataFrame, intervals: Intervals) -> pd.DataFrame:
+def figure4(table: pd.DataFrame, costs: pd.DataFrame, times: pd.DataFrame, intervals: Intervals) -> pd.DataFrame:
     """Accuracy by strategy and budget, with its mean cost a question.
 
     Args:
         table: accuracies of the strategies to compare; ``method`` names them.
-        costs: columns strategy, dataset, budget, tokens, seconds (means a question).
+        costs: columns strategy, dataset, budget, tokens (means a question).
+        times: columns strategy, budget, seconds, seconds_low, seconds_high (a question).
     """
     accuracy = curve(table, ["method", "dataset", "n"], intervals).rename(columns={"method": "strategy", "n": "budget"})
     merged = accuracy.merge(costs, how="left", on=["strategy", "dataset", "budget"], validate="one_to_one")
-    if merged["tokens"].isna().any():
-        raise ValueError(f"no costs of {sorted(set(merged[merged['tokens'].isna()]['strategy']))} at some budgets")
-    return merged[["dataset", "strategy", "budget", "tokens", "seconds", "accuracy", "low", "high"]]
+    merged = merged.merge(times, how="left", on=["strategy", "budget"], validate="many_to_one")
+    without = merged[merged[["tokens", "seconds"]].isna().any(axis=1)]
+    if len(without):
+        raise ValueError(f"no costs of {sorted(set(without['strategy']))} at some budgets")
+    spent = ["tokens", "seconds", "seconds_low", "seconds_high"]
+    return merged[["dataset", "strategy", "budget", *spent, "accuracy", "low", "high"]]
 
 
 def table1(

@@ -18,6 +18,8 @@ from prm_scaling.search.router import Choice, Router, Signs, Thresholds, signs
 QUANTILES = np.linspace(0.0, 1.0, 11)
 # More than all samples cannot agree: a threshold above every agreement.
 ABOVE = 1.01
+# Of the comparison at equal cost.
+COLUMNS = ["budget", "cost", "strategy", "accuracy", "other", "difference", "low", "high"]
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,7 @@ def at_equal_cost(accuracy: pd.DataFrame, costs: pd.DataFrame, name: str, interv
             gap = bootstrap(values - other, intervals.resamples, intervals.confidence, intervals.seed)
             accuracies = (float(values.mean()), float(other.mean()))
             rows.append((budget, cost, strategy, *accuracies, gap.value, gap.low, gap.high))
-    columns = ["budget", "cost", "strategy", "accuracy", "other", "difference", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _curve(accuracy: pd.DataFrame, costs: pd.DataFrame) -> dict[int, tuple[float, np.ndarray]]:

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from prm_scaling.plots import (
+    anytime,
     figure1,
     figure2,
     figure3,
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "figure4": figure4.draw,
     "figure5": figure5.draw,
     "figure6": figure6.draw,
+    "anytime": anytime.draw,
     "pareto": pareto.draw,
     "noise": noise.draw,
     "patterns": patterns.draw,

@@ -80,3 +80,28 @@ class Candidate:
     rewards: tuple[float, ...]
     spent: int = 0
     visits: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The time of one strategy on all of some questions, in a run in which all strategies took turns.
+
+    Attributes:
+        strategy: its name; ``sampling`` stands for all that choose from samples.
+        budget: its budget.
+        repeat: number of the turn.
+        questions: how many questions were searched together.
+        generate_seconds: of the policy.
+        score_seconds: of the PRM.
+        verify_seconds: of telling answers apart, where a strategy asks for it.
+        scheduler_seconds: of strategy and scheduler.
+    """
+
+    strategy: str
+    budget: int
+    repeat: int
+    questions: int
+    generate_seconds: float
+    score_seconds: float
+    verify_seconds: float
+    scheduler_seconds: float

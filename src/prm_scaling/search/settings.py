@@ -38,6 +38,13 @@ class Front(Strict):
     samples: Count
 
 
+class Timing(Strict):
+    """How the seconds of the time view are taken: on so many test problems, so many times, the strategies in turn."""
+
+    questions: Count
+    repeats: Count
+
+
 class SearchBase(Strict):
     """The search phase, without the strategies' own sections."""
 
@@ -48,6 +55,7 @@ class SearchBase(Strict):
     max_steps: Count
     pool: Count
     front: Front
+    timing: Timing
     table_samples: Count
     budgets: list[Count] = Field(min_length=1)
     strategies: list[str] = Field(min_length=1)
