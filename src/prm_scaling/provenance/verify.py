@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prm_scaling.config import load_params
 from prm_scaling.provenance.compare import DIFFERENT, Comparison, compare, stated_noise, worst
-from prm_scaling.provenance.graph import Job, data_of, jobs, makers
+from prm_scaling.provenance.graph import Job, data_of, makers
 from prm_scaling.provenance.recorded import NotRecorded, Recorded, recorded
 
 # What a job can read besides its inputs: the workflow and its parameters.
@@ -86,9 +86,8 @@ def report(job: Job, found: list[Comparison], seconds: float, noted: list[str]) 
     return "\n".join([*lines, f"{verdict}{'' if verdict == 'identical' else stated}"])
 
 
-def verify(node: str, cores: str, keep: bool) -> int:
+def verify(node: str, graph: list[Job], cores: str, keep: bool) -> int:
     """Rebuild and compare one node of the checkout in the current folder; the exit status, 1 where it differs."""
-    graph = jobs()
     made, job = makers(graph), job_of(node, graph)
     known = recorded(load_params(Path.cwd()).results)
     refuse_other_inputs(job, made, known)

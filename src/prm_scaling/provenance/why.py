@@ -8,7 +8,7 @@ from typing import Any
 from prm_scaling.config import load_params
 from prm_scaling.job import read_json
 from prm_scaling.provenance.compare import leaves
-from prm_scaling.provenance.graph import Job, code_of, data_of, jobs, makers
+from prm_scaling.provenance.graph import Job, code_of, data_of, makers
 from prm_scaling.provenance.recorded import NotRecorded, Recorded, recorded, sha256
 from prm_scaling.provenance.verify import job_of
 
@@ -106,9 +106,8 @@ def phases_of(walk: Walk, graph: list[Job]) -> Iterator[str]:
             yield walk.note(f"{phase}: {path}: {what}")
 
 
-def why(path: str) -> int:
+def why(path: str, graph: list[Job]) -> int:
     """Print where ``path`` comes from; the exit status, 1 where something no longer fits."""
-    graph = jobs()
     walk = Walk(makers(graph), recorded(load_params(Path.cwd()).results))
     job = job_of(path, graph)
     if not any(Path(p).exists() or p in walk.known.hashes for p in job.output):

@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from jobs import jobs
+
 from prm_scaling.provenance.recorded import NotRecorded
 from prm_scaling.provenance.verify import verify
 from prm_scaling.provenance.why import why
@@ -28,8 +30,8 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "why":
-            return why(chosen.path)
-        return verify(chosen.node, chosen.cores, chosen.keep)
+            return why(chosen.path, jobs())
+        return verify(chosen.node, jobs(), chosen.cores, chosen.keep)
     except NotRecorded as error:
         print(f"./run {chosen.command}: {error}", file=sys.stderr)
         return 2
