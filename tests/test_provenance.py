@@ -251,7 +251,7 @@ def test_the_verdict_on_a_node_is_the_worst_of_its_files():
 def test_what_dvc_says_of_phases_becomes_one_mapping_a_phase():
     status = {
         "train": [
-            {"changed deps": {"src/x.py": "modified", "params.yaml": {"modified": {"train.batch": None}}}},
+            {"changed deps": {"src/x.py": "modified", "params.yaml": {"train.batch": "modified"}}},
             {"changed outs": {"results/train": "deleted"}},
             "changed command",
         ]

@@ -104,7 +104,7 @@ def stale_phases(status: dict[str, Any]) -> dict[str, dict[str, str]]:
             for paths in entry.values():
                 for path, what in paths.items():
                     found[phase].update(
-                        {f"{path}: {key}": kind for kind, keys in what.items() for key in keys}
+                        {f"{path}: {key}": kind for key, kind in what.items()}
                         if isinstance(what, dict)
                         else {path: what}
                     )
