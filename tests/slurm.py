@@ -1,4 +1,4 @@
-"""A private SLURM cluster of one node on this machine: real munged, slurmctld and slurmd, without systemd or root's files.
+"""A private SLURM cluster of one node on this machine: real munged, slurmctld and slurmd, without systemd.
 
 Its node pretends to have a GPU. There is no accounting, as on small clusters: jobs are asked after with squeue.
 """
@@ -35,7 +35,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
-ReturnToService=2
+ReturnToService=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/backfill
@@ -142,8 +142,10 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     found = Cluster(folder, host)
     environment = {**os.environ, **found.environment}
     commands = (
-        [daemons["munged"], f"--key-file={key}", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munged.pid"]
-        + [f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge.seed", "--num-threads=2", "--force"],
+        [
+            *(daemons["munged"], f"--key-file={key}", f"--socket={folder}/munge.socket", "--num-threads=2", "--force"),
+            *(f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")),
+        ],
         [daemons["slurmctld"], "-f", str(folder / "slurm.conf"), "-c"],
         [daemons["slurmd"], "-f", str(folder / "slurm.conf"), "-N", host, "-c"],
     )
