@@ -243,7 +243,7 @@ def test_a_run_goes_on_after_a_kill(whole, toy):
 # --- where results come from ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["why", "verify"])
+@pytest.mark.parametrize("command", ["why", "verify", "plan"])
 def test_questions_about_results_go_to_their_tool_and_keep_its_answer(toy, command):
     (toy / "tools").mkdir()
     (toy / "tools" / "provenance.py").write_text("import sys; print(sys.argv[1:]); sys.exit(1)")

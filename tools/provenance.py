@@ -1,4 +1,4 @@
-"""`./run why`, `./run verify`: they read what is here and run nothing but the one job that is verified."""
+"""`./run why`, `verify`, `plan`: they read what is here and run nothing but the one job that is verified."""
 
 import argparse
 import os
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from jobs import jobs
 
+from prm_scaling.config import load_params
+from prm_scaling.provenance.plan import Plan, stated_rates
 from prm_scaling.provenance.recorded import NotRecorded
 from prm_scaling.provenance.verify import verify
 from prm_scaling.provenance.why import why
@@ -27,8 +29,16 @@ def main(arguments: list[str]) -> int:
     asked.add_argument("node", type=node)
     asked.add_argument("--cores", default="all", help="as Snakemake's")
     asked.add_argument("--keep", action="store_true", help="keep the rebuilt files also where they do not differ")
+    asked = commands.add_parser("plan", help="what the active scale will take, without running it")
+    asked.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="how many jobs run at once")
+    asked.add_argument("--benchmarks", type=Path, help="measured times; default: those of this scale in logs/")
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.command == "plan":
+            params = load_params(Path.cwd())
+            measured = chosen.benchmarks or Path("logs", params.scale, "benchmarks")
+            print(Plan(params, jobs(), stated_rates(), measured).report(chosen.cores))
+            return 0
         if chosen.command == "why":
             return why(chosen.path, jobs())
         return verify(chosen.node, jobs(), chosen.cores, chosen.keep)
