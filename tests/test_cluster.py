@@ -89,6 +89,7 @@ def toy(tmp_path, slurm) -> Iterator[tuple[Path, subprocess.Popen]]:
         wait_until((folder / "out" / "quick.txt").exists, "the quick job", 60)
         yield folder, process
     finally:
+        (folder / "go").touch()  # what a dead node has left behind ends, too
         process.kill()
         process.wait()
         subprocess.run(["scancel", "--user=root"], env=on_cluster(folder, slurm), check=True)
@@ -116,6 +117,10 @@ def test_a_run_outlives_a_node_that_goes_down_and_comes_up(toy, slurm):
     job = slow_job(slurm)
     slurm.set_node("down")
     wait_until(lambda: slurm.jobs() == {job: "PENDING"}, "the job back in the queue")
+    # Were it up before the old try has ended there, SLURM would take it out of service for a job that it has twice.
+    wait_until(
+        lambda: f"[{job}.0] done with job" in (slurm.folder / "slurmd.log").read_text(), "the end of the first try"
+    )
     slurm.set_node("resume")
     # SLURM would let it wait for two minutes.
     slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
