@@ -8,11 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from checkout import environment
+from clones import commit, well
 from safetensors.torch import save_file
 
 from prm_scaling.provenance.compare import DIFFERENT, IDENTICAL, NOISE, Comparison, compare
 from prm_scaling.provenance.graph import Job, makers
-from prm_scaling.provenance.recorded import NotRecorded, Recorded, md5, sha256, stale_phases
+from prm_scaling.provenance.recorded import NotRecorded, Recorded, md5, recorded, sha256, stale_phases
 from prm_scaling.provenance.verify import job_of, lay_out, refuse_other_inputs, report
 from prm_scaling.provenance.why import Walk
 
@@ -246,6 +248,31 @@ def test_the_verdict_on_a_node_is_the_worst_of_its_files():
     assert told.splitlines()[-1].startswith("different")
     assert "  b: different\n    column x" in told
     assert report(GRAPH[-1], found[:1], 1.0, []).splitlines()[-1] == "identical"
+
+
+@pytest.mark.slow
+def test_a_run_is_recorded_by_dvc_before_git_has_a_commit_and_after(tmp_path, monkeypatch):
+    """Wrong behaviour: `bad revision 'HEAD'`; or a table in git that was edited and passes for the recorded one."""
+    stage = {"cmd": "mkdir -p results && echo 1 > results/kept && echo 2 > results/table", "params": ["results"]}
+    stage["outs"] = ["results/kept", {"results/table": {"cache": False}}]
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": {"train": stage}}))
+    (tmp_path / "params.yaml").write_text("results: results\n")
+    well(tmp_path, "git", "init", "--quiet")
+    well(tmp_path, "dvc", "init", "--quiet")
+    well(tmp_path, "dvc", "repro", "--quiet")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", environment(tmp_path)["PATH"])
+    before = recorded("results")
+    assert set(before.hashes) == {"results/kept", "results/table"}
+    assert (before.in_git, before.commit, before.stale) == ({}, "", {})
+    commit(tmp_path)
+    Path("results/table").write_text("3\n")
+    after = recorded("results")
+    assert after.in_git["results/table"] is False and after.commit
+    assert "is not the file that dvc.lock records" in after.check("results/table")
+    assert after.check("results/kept") == ""
+    assert after.stale == {"train": {"results/table": "modified"}}
+    assert recorded("results/smoke") == Recorded({}, {}, {}, "")
 
 
 def test_what_dvc_says_of_phases_becomes_one_mapping_a_phase():

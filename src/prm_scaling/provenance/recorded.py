@@ -82,13 +82,15 @@ def recorded(results: str) -> Recorded:
     hashes = {out["path"]: out["md5"] for out in outs if not out["md5"].endswith(".dir")}
     listed = json.loads(ask("dvc", "ls", "--recursive", "--dvc-only", "--show-hash", "--json", "."))
     hashes.update({entry["path"]: entry["md5"] for entry in listed if entry.get("md5")})
-    tracked = ask("git", "ls-files", "-z", "--", results).split("\0")[:-1]
-    touched = set(ask("git", "diff", "--name-only", "-z", "HEAD", "--", results).split("\0"))
+    # Before the first commit there is nothing to compare with.
+    committed = subprocess.run(["git", "rev-parse", "--quiet", "--verify", "HEAD"], capture_output=True).returncode == 0
+    tracked = ask("git", "ls-files", "-z", "--", results).split("\0")[:-1] if committed else []
+    touched = set(ask("git", "diff", "--name-only", "-z", "HEAD", "--", results).split("\0") if committed else [])
     return Recorded(
         hashes,
         {path: path not in touched for path in tracked},
         stale_phases(json.loads(ask("dvc", "status", "--json"))),
-        ask("git", "log", "-1", "--format=%h of %cs", "--", "dvc.lock").strip(),
+        ask("git", "log", "-1", "--format=%h of %cs", "--", "dvc.lock").strip() if committed else "",
     )
 
 
