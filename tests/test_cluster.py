@@ -1,7 +1,6 @@
 """The workflow on a real SLURM: jobs that are cancelled, a node that goes down, a scheduler that is killed."""
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ import pytest
 from checkout import BINARIES, choose_scale, copy_to, environment
 from clones import provenance
 from conftest import ROOT
-from services import wait_until
+from services import end_all_in, wait_until
 from slurm import Cluster, cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
@@ -89,11 +88,11 @@ def toy(tmp_path, slurm) -> Iterator[tuple[Path, subprocess.Popen]]:
         wait_until((folder / "out" / "quick.txt").exists, "the quick job", 60)
         yield folder, process
     finally:
-        (folder / "go").touch()  # what a dead node has left behind ends, too
         process.kill()
         process.wait()
         subprocess.run(["scancel", "--user=root"], env=on_cluster(folder, slurm), check=True)
         wait_until(lambda: not slurm.jobs(), "the end of all jobs", 60)
+        end_all_in(folder)
 
 
 def slow_job(slurm: Cluster) -> str:
@@ -172,7 +171,6 @@ def test_the_scale_runs_on_the_cluster_by_dvc_and_by_snakemake(smoke, slurm):
 
 
 def test_a_node_made_on_the_cluster_is_made_the_same_here(smoke):
-    shutil.copytree(ROOT / "tools", smoke / "tools", dirs_exist_ok=True)
     status, told = provenance(smoke, "verify", "results/smoke/problems/math_train.parquet", "--cores", "1")
     assert status == 0, told
     assert told.splitlines()[-1] == "identical"
