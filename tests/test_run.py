@@ -240,6 +240,17 @@ def test_a_run_goes_on_after_a_kill(whole, toy):
     assert (toy / "out" / "patient.txt").read_text() == "done\n"
 
 
+# --- where results come from ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["why", "verify", "plan"])
+def test_questions_about_results_go_to_their_tool_and_keep_its_answer(toy, command):
+    (toy / "tools").mkdir()
+    (toy / "tools" / "provenance.py").write_text("import sys; print(sys.argv[1:]); sys.exit(1)")
+    assert run(toy, command, "out/1.txt") == (1, f"['{command}', 'out/1.txt']\n")
+    assert not (toy / "out").exists()
+
+
 # --- progress ---------------------------------------------------------------------------------------------------
 
 

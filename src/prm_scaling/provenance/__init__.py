@@ -1,0 +1,1 @@
+"""Reads what a run has left and says where it comes from; no job of the workflow imports any of it."""

@@ -1,0 +1,113 @@
+"""What the committed run was: the hash of every result as dvc.lock has it, and which files no longer fit.
+
+DVC and git are asked through their own commands.
+"""
+
+import hashlib
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class NotRecorded(Exception):
+    """What is asked about cannot be answered from what is here; the message says what to do."""
+
+
+def ask(*command: str) -> str:
+    """What a command says; :class:`NotRecorded` with its own words if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise NotRecorded(f"`{command[0]}` is not installed: `./run setup` installs what is pinned") from error
+    if done.returncode != 0:
+        raise NotRecorded(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The committed run of the active scale.
+
+    ``hashes``: MD5 of every result that dvc.lock knows one by one. ``in_git``: results that git has, and whether each
+    is as committed. ``stale``: phase -> path (or "command") -> what DVC says of it. ``commit``: where dvc.lock was
+    last changed; empty where it is not in git. All are empty where dvc.lock does not have the scale.
+    """
+
+    hashes: dict[str, str]
+    in_git: dict[str, bool]
+    stale: dict[str, dict[str, str]]
+    commit: str
+
+    def check(self, path: str) -> str:
+        """ "" if ``path`` is the recorded file, otherwise what is wrong with it, and what to do."""
+        file = Path(path)
+        if not file.is_file():
+            return f"is not here: `dvc pull {path}` fetches it" if path in self.hashes else "is not here"
+        if not self.hashes:
+            return ""
+        if path in self.hashes:
+            if md5(file) != self.hashes[path]:
+                return f"is not the file that dvc.lock records: `dvc checkout {path}` brings that one back"
+            return ""
+        if path in self.in_git:
+            return "" if self.in_git[path] else f"is not as committed: `git checkout {path}` brings that one back"
+        return "is not recorded: neither dvc.lock nor git knows it"
+
+
+def md5(path: Path) -> str:
+    """MD5 of a file, which is what DVC names it by."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, which is what models' records name their inputs by."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def recorded(results: str) -> Recorded:
+    """The committed run whose results lie in ``results``; :class:`NotRecorded` where DVC cannot say."""
+    lock = Path("dvc.lock")
+    stages = yaml.safe_load(lock.read_text())["stages"].values() if lock.exists() else []
+    # The lock is of one scale at a time.
+    stages = [stage for stage in stages if stage["params"]["params.yaml"]["results"] == results]
+    outs = [out for stage in stages for out in stage["outs"]]
+    if not outs:
+        return Recorded({}, {}, {}, "")
+    hashes = {out["path"]: out["md5"] for out in outs if not out["md5"].endswith(".dir")}
+    listed = json.loads(ask("dvc", "ls", "--recursive", "--dvc-only", "--show-hash", "--json", "."))
+    hashes.update({entry["path"]: entry["md5"] for entry in listed if entry.get("md5")})
+    # Before the first commit there is nothing to compare with.
+    committed = subprocess.run(["git", "rev-parse", "--quiet", "--verify", "HEAD"], capture_output=True).returncode == 0
+    tracked = ask("git", "ls-files", "-z", "--", results).split("\0")[:-1] if committed else []
+    touched = set(ask("git", "diff", "--name-only", "-z", "HEAD", "--", results).split("\0") if committed else [])
+    return Recorded(
+        hashes,
+        {path: path not in touched for path in tracked},
+        stale_phases(json.loads(ask("dvc", "status", "--json"))),
+        ask("git", "log", "-1", "--format=%h of %cs", "--", "dvc.lock").strip() if committed else "",
+    )
+
+
+def stale_phases(status: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """`dvc status --json`, with one mapping a phase."""
+    found: dict[str, dict[str, str]] = {}
+    for phase, entries in status.items():
+        found[phase] = {}
+        for entry in entries:
+            if isinstance(entry, str):
+                found[phase]["command"] = entry
+                continue
+            for paths in entry.values():
+                for path, what in paths.items():
+                    found[phase].update(
+                        {f"{path}: {key}": kind for key, kind in what.items()}
+                        if isinstance(what, dict)
+                        else {path: what}
+                    )
+    return found

@@ -1,0 +1,166 @@
+"""A private SLURM cluster of one node on this machine: real munged, slurmctld and slurmd, without systemd.
+
+Its node pretends to have a GPU. There is no accounting, as on small clusters: jobs are asked after with squeue.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from services import SBIN, free_port, program, wait_until
+
+CONFIG = """
+ClusterName=local
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller}
+SlurmdPort={node}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CryptoType=crypto/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+ReturnToService=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+MinJobAge=300
+KillWait=2
+SlurmctldTimeout=30
+SlurmdTimeout=30
+GresTypes=gpu
+SlurmdParameters=config_overrides
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/jobcomp.txt
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 \
+RealMemory=32000 Gres=gpu:1 State=UNKNOWN
+PartitionName=main Nodes={host} Default=YES MaxTime=60 State=UP DefMemPerCPU=512
+"""
+# The plugin that starts a job inside its allocation drops SLURM_CONF, which a cluster with a system-wide
+# configuration does not need.
+SRUN = """#!/bin/sh
+SLURM_CONF={folder}/slurm.conf exec {srun} "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster; ``environment`` are the variables with which its commands find it."""
+
+    folder: Path
+    host: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What to add to the environment of whoever uses the cluster."""
+        return {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": f"{self.folder / 'bin'}{os.pathsep}{SBIN}"}
+
+    def ask(self, *command: str) -> str:
+        """What a command of SLURM says, which must succeed."""
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{self.logs()}"
+        return done.stdout
+
+    def jobs(self) -> dict[str, str]:
+        """State of each job that has not ended, by its id."""
+        return dict(line.split() for line in self.ask("squeue", "--noheader", "--format=%i %T").splitlines())
+
+    def state(self) -> str:
+        """State of the node, such as ``idle``."""
+        return self.ask("sinfo", "--noheader", "--format=%T").strip()
+
+    def set_node(self, state: str) -> None:
+        """`scontrol update`: ``down`` or ``resume``."""
+        self.ask("scontrol", "update", f"NodeName={self.host}", f"State={state}", "Reason=test")
+
+    def finished(self) -> list[str]:
+        """The state in which each job that has ended did so, in order."""
+        lines = (self.folder / "jobcomp.txt").read_text().splitlines()
+        return [word.removeprefix("JobState=") for line in lines for word in line.split() if "JobState=" in word]
+
+    def logs(self) -> str:
+        """The ends of the daemons' logs."""
+        return "\n".join(path.read_text(errors="replace")[-1500:] for path in self.folder.glob("*.log"))
+
+
+def end(pid_file: Path) -> None:
+    """End the daemon whose id a file has."""
+    if not pid_file.exists():
+        return
+    with suppress(ProcessLookupError, ValueError):
+        process = int(pid_file.read_text())
+        os.kill(process, signal.SIGTERM)
+        try:
+            wait_until(lambda: not Path(f"/proc/{process}").exists(), pid_file.stem, 10)
+        except AssertionError:
+            os.kill(process, signal.SIGKILL)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """A cluster in ``folder`` for as long as the block runs."""
+    if os.getuid() != 0:
+        pytest.skip("a node's daemon has to be started by root")
+    daemons = {name: program(name) for name in ("munged", "slurmctld", "slurmd")}
+    real_srun = program("srun")
+    for name in ("state", "spool", "bin"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    # munged and slurmd refuse folders that others may write to.
+    folder.chmod(0o755)
+    host = socket.gethostname().partition(".")[0]
+    key = folder / "munge.key"
+    key.write_bytes(os.urandom(1024))
+    key.chmod(0o400)
+    settings = {"folder": folder, "host": host, "user": "root", "controller": free_port(), "node": free_port()}
+    (folder / "slurm.conf").write_text(CONFIG.format(**settings))
+    (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File=/dev/null\n")
+    (folder / "jobcomp.txt").touch()
+    srun = folder / "bin" / "srun"
+    srun.write_text(SRUN.format(folder=folder, srun=real_srun))
+    srun.chmod(0o755)
+    found = Cluster(folder, host)
+    environment = {**os.environ, **found.environment}
+    commands = (
+        [
+            *(daemons["munged"], f"--key-file={key}", f"--socket={folder}/munge.socket", "--num-threads=2", "--force"),
+            *(f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")),
+        ],
+        [daemons["slurmctld"], "-f", str(folder / "slurm.conf"), "-c"],
+        [daemons["slurmd"], "-f", str(folder / "slurm.conf"), "-N", host, "-c"],
+    )
+    try:
+        for command in commands:
+            # They fork; the words of the start are kept, not piped, because the daemon keeps what it inherits open.
+            with (folder / "start.log").open("a") as words:
+                started = subprocess.run(command, env=environment, stdout=words, stderr=words, timeout=60)
+            assert started.returncode == 0, found.logs()
+            if command[0] == daemons["munged"]:
+                wait_until((folder / "munge.socket").exists, "munged")
+        wait_until(lambda: found.state() == "idle", "the node")
+        yield found
+    finally:
+        if (folder / "slurmctld.pid").exists():
+            subprocess.run(["scancel", "--user=root"], env=environment, capture_output=True, timeout=60)
+        for name in ("slurmd", "slurmctld", "munged"):
+            end(folder / f"{name}.pid")

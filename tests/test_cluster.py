@@ -1,0 +1,176 @@
+"""The workflow on a real SLURM: jobs that are cancelled, a node that goes down, a scheduler that is killed."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import BINARIES, choose_scale, copy_to, environment
+from clones import provenance
+from conftest import ROOT
+from services import end_all_in, wait_until
+from slurm import Cluster, cluster
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+
+# What profiles/slurm says of clusters without accounting; and asked after often, for tests.
+NO_ACCOUNTING = "slurm-status-command: squeue\n"
+IMPATIENT = "slurm-init-seconds-before-status-checks: 1\nseconds-between-status-checks: 2\n"
+SNAKEFILE = """
+rule all:
+    input: "out/quick.txt", "out/slow.txt"
+rule quick:
+    output: "out/quick.txt"
+    shell: "echo $SLURM_JOB_ID >> quick.started; echo done > {output}"
+rule slow:
+    output: "out/slow.txt"
+    shell: "echo started >> slow.started; while [ ! -e go ]; do sleep 0.2; done; echo done > {output}"
+"""
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory) -> Iterator[Cluster]:
+    """A cluster."""
+    with cluster(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+def on_cluster(folder: Path, slurm: Cluster) -> dict[str, str]:
+    """The environment of a login node."""
+    path = f"{slurm.folder / 'bin'}{os.pathsep}{BINARIES}{os.pathsep}{slurm.environment['PATH']}"
+    return {**environment(folder), **slurm.environment, "PATH": path, "SNAKEMAKE_PROFILE": "profiles/slurm"}
+
+
+def with_profile(folder: Path) -> Path:
+    """Give a folder this checkout's profile of clusters, set for one without accounting."""
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
+    assert "# Where the cluster has no accounting (no sacct): slurm-status-command: squeue" in text
+    (folder / "profiles" / "slurm").mkdir(parents=True, exist_ok=True)
+    (folder / "profiles" / "slurm" / "config.yaml").write_text(text + NO_ACCOUNTING + IMPATIENT)
+    return folder
+
+
+def start(folder: Path, slurm: Cluster) -> subprocess.Popen:
+    """Snakemake, under way on the login node; its words go to a file."""
+    with (folder / "words.txt").open("a") as words:
+        return subprocess.Popen(
+            ["snakemake", "--rerun-incomplete"],
+            cwd=folder,
+            env=on_cluster(folder, slurm),
+            stdout=words,
+            stderr=words,
+        )
+
+
+def lines(path: Path) -> int:
+    """How many lines a file has; none where there is no file."""
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def finish(folder: Path, slurm: Cluster, process: subprocess.Popen) -> None:
+    """Let the slow job end and the run with it, well."""
+    (folder / "go").touch()
+    status = process.wait(timeout=150)
+    assert status == 0, (folder / "words.txt").read_text()[-3000:] + slurm.logs()
+    assert (folder / "out" / "slow.txt").read_text() == "done\n"
+
+
+@pytest.fixture
+def toy(tmp_path, slurm) -> Iterator[tuple[Path, subprocess.Popen]]:
+    """Two jobs of which one is done and one runs on a node, and the Snakemake that waits for them."""
+    folder = with_profile(tmp_path / "toy")
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    process = start(folder, slurm)
+    try:
+        wait_until(lambda: lines(folder / "slow.started") == 1, (folder / "words.txt").read_text(), 90)
+        wait_until((folder / "out" / "quick.txt").exists, "the quick job", 60)
+        yield folder, process
+    finally:
+        process.kill()
+        process.wait()
+        subprocess.run(["scancel", "--user=root"], env=on_cluster(folder, slurm), check=True)
+        wait_until(lambda: not slurm.jobs(), "the end of all jobs", 60)
+        end_all_in(folder)
+
+
+def slow_job(slurm: Cluster) -> str:
+    """The id of the one job that runs."""
+    wait_until(lambda: len(slurm.jobs()) == 1, "that only the slow job is left", 60)
+    return next(iter(slurm.jobs()))
+
+
+def test_a_cancelled_job_comes_back(toy, slurm):
+    """Wrong behaviour: one `scancel` by an administrator ends the whole run."""
+    folder, process = toy
+    slurm.ask("scancel", slow_job(slurm))
+    wait_until(lambda: lines(folder / "slow.started") == 2, "a second try", 90)
+    finish(folder, slurm, process)
+    assert lines(folder / "quick.started") == 1
+
+
+def test_a_run_outlives_a_node_that_goes_down_and_comes_up(toy, slurm):
+    """Wrong behaviour: the run fails with the node, or waits for ever for a job that is no more."""
+    folder, process = toy
+    job = slow_job(slurm)
+    slurm.set_node("down")
+    wait_until(lambda: slurm.jobs() == {job: "PENDING"}, "the job back in the queue")
+    # Were it up before the old try has ended there, SLURM would take it out of service for a job that it has twice.
+    wait_until(
+        lambda: f"[{job}.0] done with job" in (slurm.folder / "slurmd.log").read_text(), "the end of the first try"
+    )
+    slurm.set_node("resume")
+    # SLURM would let it wait for two minutes.
+    slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    wait_until(lambda: lines(folder / "slow.started") >= 2, "a second try", 120)
+    finish(folder, slurm, process)
+    assert lines(folder / "quick.started") == 1
+
+
+def test_after_a_kill_of_snakemake_the_documented_way_leads_back(toy, slurm):
+    """Wrong behaviour: two jobs that write one file, and what was done is done again."""
+    folder, process = toy
+    slow_job(slurm)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(slurm.jobs()) == 1, "its job does not end with it"
+    # As profiles/slurm and the README say: end its jobs, take back the lock, go on.
+    slurm.ask("scancel", "--user=root")
+    wait_until(lambda: not slurm.jobs(), "the end of the job", 60)
+    subprocess.run(["snakemake", "--unlock"], cwd=folder, env=on_cluster(folder, slurm), check=True)
+    process = start(folder, slurm)
+    wait_until(lambda: lines(folder / "slow.started") == 2, "the job that was in flight", 90)
+    finish(folder, slurm, process)
+    assert lines(folder / "quick.started") == 1
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory, slurm) -> Path:
+    """The smoke scale on the cluster: the first phase by `dvc repro`, then as far as the first sampled chains."""
+    folder = with_profile(copy_to(tmp_path_factory.mktemp("smoke") / "a folder"))
+    choose_scale(folder, "smoke")
+    commands = (
+        ["dvc", "repro", "problems"],
+        ["snakemake", "results/smoke/chains/math.parquet"],
+    )
+    for command in commands:
+        done = subprocess.run(
+            command, cwd=folder, env=on_cluster(folder, slurm), capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + slurm.logs()
+    return folder
+
+
+def test_the_scale_runs_on_the_cluster_by_dvc_and_by_snakemake(smoke, slurm):
+    assert (smoke / "results" / "smoke" / "chains" / "math.parquet").is_file()
+    assert (smoke / "results" / "smoke" / "models" / "policy" / "model.safetensors").is_file()
+    ended = slurm.finished()
+    assert ended.count("COMPLETED") >= 15, "the jobs ran elsewhere"
+    assert (smoke / "dvc.lock").is_file()
+
+
+def test_a_node_made_on_the_cluster_is_made_the_same_here(smoke):
+    status, told = provenance(smoke, "verify", "results/smoke/problems/math_train.parquet", "--cores", "1")
+    assert status == 0, told
+    assert told.splitlines()[-1] == "identical"

@@ -1,0 +1,37 @@
+"""Snakemake's graph of jobs at the active scale, read without running anything.
+
+Snakemake has no public way to see the jobs' files and parameters as data: this is the one place that reaches into it.
+"""
+
+from pathlib import Path
+
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+from prm_scaling.provenance.graph import Job
+
+
+def jobs() -> list[Job]:
+    """All jobs of the checkout in the current folder, those of targets left out; nothing is locked or written."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        loaded = api.workflow(ResourceSettings(cores=1), snakefile=Path("Snakefile").absolute())
+        loaded.dag(DAGSettings(forceall=True))
+        workflow = loaded._workflow
+        workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True, nolock=True)
+        workflow.async_run(workflow.dag.init())
+        return [
+            Job(
+                rule=job.rule.name,
+                phase=Path(job.rule.snakefile).stem,
+                wildcards=dict(job.wildcards_dict or {}),
+                input=tuple(map(str, job.input)),
+                output=tuple(map(str, job.output)),
+                log=tuple(map(str, job.log)),
+                benchmark=str(job.benchmark or ""),
+                params=dict(job.params.items()),
+                threads=job.threads,
+                resources={name: value for name, value in job.resources.items() if not name.startswith("_")},
+            )
+            for job in workflow.dag.jobs
+            if not job.rule.norun
+        ]

@@ -1,0 +1,51 @@
+"""`./run why`, `verify`, `plan`: they read what is here and run nothing but the one job that is verified."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from jobs import jobs
+
+from prm_scaling.config import load_params
+from prm_scaling.provenance.plan import Plan, stated_rates
+from prm_scaling.provenance.recorded import NotRecorded
+from prm_scaling.provenance.verify import verify
+from prm_scaling.provenance.why import why
+
+
+def node(text: str) -> str:
+    """A path as the graph names it: from the checkout's root (the current folder), without a slash at its end."""
+    return os.path.relpath(text, Path.cwd()) if os.path.isabs(text) else os.path.normpath(text)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; the exit status: 0 well, 1 something differs, 2 it could not be told."""
+    parser = argparse.ArgumentParser(prog="./run", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    asked = commands.add_parser("why", help="walk a result back to the raw problems")
+    asked.add_argument("path", type=node)
+    asked = commands.add_parser("verify", help="rebuild one node from its recorded inputs and compare")
+    asked.add_argument("node", type=node)
+    asked.add_argument("--cores", default="all", help="as Snakemake's")
+    asked.add_argument("--keep", action="store_true", help="keep the rebuilt files also where they do not differ")
+    asked = commands.add_parser("plan", help="what the active scale will take, without running it")
+    asked.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="how many jobs run at once")
+    asked.add_argument("--benchmarks", type=Path, help="measured times; default: those of this scale in logs/")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "plan":
+            params = load_params(Path.cwd())
+            measured = chosen.benchmarks or Path("logs", params.scale, "benchmarks")
+            print(Plan(params, jobs(), stated_rates(), measured).report(chosen.cores))
+            return 0
+        if chosen.command == "why":
+            return why(chosen.path, jobs())
+        return verify(chosen.node, jobs(), chosen.cores, chosen.keep)
+    except NotRecorded as error:
+        print(f"./run {chosen.command}: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
