@@ -32,7 +32,7 @@ tables, effects = [], {}
 for domain, prm in p.prms.items():
     pool = f"{p.policy}-{domain}"
     path = next(path for path in snakemake.input.scores if path.endswith(f"/{prm}.parquet"))
-    rewards = {r.chain: r.rewards for r in read_records(path, Rewards) if r.pool == pool}
+    rewards = {r.chain: r.rewards for r in read_records(path, Rewards) if r.pool == pool and r.scored}
     chains = [g for g in graded[pool] if g.finished and rewards.get(g.chain)]
     values = [rewards[g.chain] for g in chains]
     scores = np.array([aggregate(v, chosen[prm]) for v in values])

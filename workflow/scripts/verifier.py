@@ -27,7 +27,7 @@ for path in snakemake.input.graded:
 
 def rated(rewards, pool, step=None):
     """(rewards, truth of the steps, first errors, problems) of the chains of a pool."""
-    rows = [r for r in rewards if r.pool == pool and r.chain in graded[pool] and step in (None, r.step)]
+    rows = [r for r in rewards if r.pool == pool and r.chain in graded[pool] and step in (None, r.step) and r.scored]
     known = [graded[pool][r.chain] for r in rows]
     return (
         [r.rewards for r in rows],

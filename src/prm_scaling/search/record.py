@@ -1,5 +1,6 @@
 """What the search phase leaves for evaluation."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -14,6 +15,11 @@ class Rewards:
     pool: str
     chain: str
     rewards: tuple[float, ...]
+
+    @property
+    def scored(self) -> bool:
+        """Whether the PRM gave every step a number."""
+        return not any(map(math.isnan, self.rewards))
 
 
 @dataclass(frozen=True)
