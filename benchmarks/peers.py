@@ -5,6 +5,9 @@
     PYTHONPATH=src ~/.cache/prm-scaling/peers/bin/python benchmarks/peers.py              # after `dvc pull`
     PYTHONPATH=src ~/.cache/prm-scaling/peers/bin/python benchmarks/peers.py --size 100m  # random weights
 
+Each takes some eight minutes on one core. As for `./run`, PIP_EXTRA_INDEX_URL may name an index with PyTorch's smaller
+build; no server and nothing of CUDA is needed.
+
 Both sides have the same policy and PRM objects, fp32, one thread, temperature 1, the same problems, and the same ends:
 a step ends with its separator, a solution with the end-of-text token, a step that is too long or the greatest depth.
 They take turns, after a problem that does not count; a ratio compares two neighbours in time.
