@@ -48,8 +48,7 @@ def write(path: Path, chains: int) -> None:
 
 def measure(folder: Path, chains: int) -> list[tuple[str, float]]:
     """Reads a file of so many chains; (step, seconds) of each step."""
-    from prm_scaling.annotate.record import Annotation
-    from prm_scaling.chains.labelled import labelled_chains
+    from prm_scaling.chains.rated import rated_chains
     from prm_scaling.chains.record import Chain
     from prm_scaling.models.tokenizer import train_tokenizer
     from prm_scaling.problems.datasets.read import read_set
@@ -71,13 +70,9 @@ def measure(folder: Path, chains: int) -> list[tuple[str, float]]:
     read = time.perf_counter()
     questions = {p.id: p.question for p in stream_records(folder / "p.parquet", Problem)}
     solutions: Iterator[LabelledSolution] = stream_records(folder / "s.parquet", LabelledSolution, 4096)
-    with (
-        record_writer(folder / "c.parquet", Chain, 4096) as add_chain,
-        record_writer(folder / "a.parquet", Annotation, 4096) as add_annotation,
-    ):
-        for chain, annotation in labelled_chains(solutions, questions, tokenizer, "\n"):
+    with record_writer(folder / "c.parquet", Chain, 4096) as add_chain:
+        for chain in rated_chains(solutions, questions, tokenizer, "\n"):
             add_chain(chain)
-            add_annotation(annotation)
     return [("read", read - began), ("tokenize", time.perf_counter() - read)]
 
 
