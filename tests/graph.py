@@ -1,8 +1,7 @@
 """The graph of jobs that Snakemake makes of parameters, as JSON: `python tests/graph.py CHECKOUT < variants.json`.
 
 ``variants.json`` holds a list of contents of params.yaml. Nothing is run, but the params.yaml of the checkout is
-replaced, so it should be a copy. Snakemake has no public way to see a job's parameters: this is the one place that
-reaches into it.
+replaced, so it should be a copy.
 """
 
 import contextlib
@@ -12,19 +11,16 @@ import sys
 from pathlib import Path
 
 import yaml
-from snakemake.api import SnakemakeApi
-from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+
+from jobs import workflow_of
 
 
 def graph() -> dict:
     """Rules and jobs of the checkout in the current folder."""
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        loaded = api.workflow(ResourceSettings(cores=1), snakefile=Path("Snakefile").absolute())
-        phases = {path.stem for path in Path("workflow/rules").glob("*.smk")} - {"common"}
-        loaded.dag(DAGSettings(targets=phases, forceall=True))
-        workflow = loaded._workflow
-        workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True, nolock=True)
-        workflow.async_run(workflow.dag.init())
+    phases = {path.stem for path in Path("workflow/rules").glob("*.smk")} - {"common"}
+    with workflow_of(phases) as workflow:
         rules = {
             rule.name: {
                 "phase": Path(rule.snakefile).stem,

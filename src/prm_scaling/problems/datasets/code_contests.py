@@ -19,7 +19,7 @@ def read(record: Record, options: Options) -> Entry:
     pairs = [pair for field in TESTS for pair in tests(record, field)]
     return Entry(
         f"{text(record, 'description').rstrip()}\n\n{programs.STDIN_NOTE}",
-        programs.dumped(Stdin, "private_tests", tests=pairs, seconds=seconds(record)),
+        programs.dumped(Stdin, "private_tests", tests=pairs, seconds=seconds(record), tolerance=programs.TOLERANCE),
         json.dumps([given for given, _ in tests(record, "public_tests")]),
         difficulty=integer(record, "difficulty") if record.get("difficulty") is not None else 0,
     )

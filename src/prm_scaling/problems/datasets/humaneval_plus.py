@@ -6,6 +6,9 @@ from prm_scaling.problems.datasets.record import DataSet, Entry, Malformed, Opti
 
 # EvalPlus' own files hold inputs only; what is expected is what the canonical solution gives. The comparison is
 # EvalPlus', which allows floats 1e-6 where the problem states no tolerance, and asks for roots of HumanEval/32.
+# The hub's test of HumanEval/32 applies its polynomial the wrong way round, and no program passes it.
+WRONG = "assert _poly(*candidate(*inp), inp) <= 0.0001"
+RIGHT = "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001"
 SOURCE = """
 import copy
 
@@ -34,7 +37,8 @@ def check(candidate):
 def read(record: Record, options: Options) -> Entry:
     """The layout of the hub, as HumanEval's; or EvalPlus' own, with inputs (as in HumanEval+ Mini)."""
     if "test" in record:
-        return humaneval.read(record, options)
+        mended = text(record, "test").replace(WRONG, RIGHT)
+        return humaneval.read({**record, "test": mended}, options)
     solution = text(record, "prompt") + text(record, "canonical_solution")
     inputs = items(record, "base_input", list) + items(record, "plus_input", list)
     atol = value_of(record, "atol")

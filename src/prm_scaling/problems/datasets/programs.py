@@ -15,6 +15,8 @@ from prm_scaling.problems.datasets.record import Malformed
 PUBLIC = 3
 # Characters of the arguments of a call that are looked at.
 LONGEST = 1000
+# Of numbers that programs print: APPS compares them by numpy.allclose, contests mostly allow 1e-6.
+TOLERANCE = 1e-6
 STDIN_NOTE = "Read from standard input and write to standard output."
 
 
@@ -52,7 +54,8 @@ def from_input_output(
     name = tests.get("fn_name")
     if name is None:
         pairs = [(lines(i, field), lines(o, field)) for i, o in zip(inputs, outputs, strict=True)]
-        return dumped(Stdin, field, tests=pairs, seconds=seconds), json.dumps([i for i, _ in pairs[:PUBLIC]])
+        suite = dumped(Stdin, field, tests=pairs, seconds=seconds, tolerance=TOLERANCE)
+        return suite, json.dumps([i for i, _ in pairs[:PUBLIC]])
     if wrapped is None:
         wrapped = all(isinstance(o, list) and len(o) == 1 for o in outputs)
     if wrapped:
