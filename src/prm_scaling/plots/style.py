@@ -102,6 +102,12 @@ LOOKS = {
     "beam": CYCLE[1],
     "best_of_n": CYCLE[2],
     "weighted": CYCLE[3],
+    "rebase": CYCLE[4],
+    "dvts": CYCLE[5],
+    "snell_beam": CYCLE[6],
+    "greedy_step": CYCLE[7],
+    "router": CYCLE[8],
+    "greedy": CYCLE[9],
 }
 
 
