@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 
 from prm_scaling.analysis.accuracy import matrix
+from prm_scaling.analysis.costs import CHOICES
 from prm_scaling.analysis.figures import Intervals
 from prm_scaling.search.record import Cost, ScoringCost
-
-# Ways to choose from a pool, and whether a PRM rates it for them.
-STRATEGIES = {"majority": False, "best_of_n": True, "weighted": True}
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def pareto(table: pd.DataFrame, policies: Sequence[Policy], prm: str, intervals:
     rows = []
     for policy in policies:
         own = table[(table.pool == policy.pool) & (table.step == 0)]
-        for strategy, rated in STRATEGIES.items():
+        for strategy, rated in CHOICES.items():
             chosen = own[(own.method == strategy) & (own.prm == (prm if rated else ""))]
             if chosen.empty:
                 raise ValueError(f"no accuracies of {strategy} on {policy.pool} with PRM `{prm}`")
