@@ -132,6 +132,22 @@ BROKEN = MappingProxyType(
             ["none"],
             ["chains.sets", "`none`", "problems.sets"],
         ),
+        "ratings of solutions that are sampled": (
+            "train/sets/human/annotator",
+            "ratings",
+            ["train.sets.human.annotator `ratings`", "math_narrow", "no such labels", "choose another annotator"],
+        ),
+        "a segmentation that is not there": (
+            "chains/segmentation/code",
+            "words",
+            ["segmentation.code", "`words`", "'separator'", "'code'"],
+        ),
+        "a weaker sandbox than there is": (
+            "sandbox/mode",
+            "none",
+            ["sandbox.mode", "'none'", "'bubblewrap' or 'process'"],
+        ),
+        "a policy of the front that is not there": ("search/front/policies", ["7b"], ["search.front.policies", "`7b`"]),
         "a surface that is not there": (
             f"problems/sets/{A_SET}/surface",
             "odd",
@@ -173,6 +189,41 @@ def test_a_broken_field_is_told(what, tmp_path):
     message = str(error.value)
     assert message.startswith("params.yaml + config/default.yaml: these parameters cannot be used:\n")
     assert [part for part in told if part not in message] == [], message
+
+
+RATED = {"source": "prm800k", "domain": "math", "split": "train", "count": 10, "data": {"split": "train"}}
+READ = {"source": "gsm8k", "domain": "math", "split": "train", "count": 10, "data": {"split": "train"}}
+
+
+def with_public_sets() -> dict:
+    params = copy.deepcopy(BASE)
+    params["problems"]["sets"] |= {"rated": RATED, "read": READ}
+    params["chains"]["sets"] |= {"rated": ["rated"], "read": ["read"]}
+    return params
+
+
+def test_the_kind_of_a_chain_set_is_that_of_its_problems(tmp_path):
+    params = load_params(write(tmp_path, with_public_sets()))
+    assert [params.kind_of_chains(name) for name in ("math", "rated", "read")] == ["world", "rated", "read"]
+
+
+def test_labels_and_truths_that_a_chain_set_has_not_are_told(tmp_path):
+    """Wrong behaviour: the generator's truth asked for chains of GSM8K, hours after the start."""
+    params = with_public_sets()
+    params["chains"]["sets"]["both"] = ["rated", "read"]
+    with pytest.raises(ConfigError, match=r"chains\.sets\.both: \['rated'\] come with rated solutions.*set apart"):
+        load_params(write(tmp_path, params))
+    for annotator, chains, told in (("human", "read", "no such labels"), ("human", "rated", "no such labels")):
+        params = with_public_sets()
+        params["train"]["sets"]["human"] = {"chains": [chains], "annotator": annotator}
+        (tmp_path / chains).mkdir()
+        with pytest.raises(ConfigError, match=told):
+            load_params(write(tmp_path / chains, params))
+    params = with_public_sets()
+    params["annotate"]["audit"] = ["read"]
+    (tmp_path / "audit").mkdir()
+    with pytest.raises(ConfigError, match=r"annotate\.audit: of \['read'\] the truth is not known"):
+        load_params(write(tmp_path / "audit", params))
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path):
