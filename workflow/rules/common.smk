@@ -11,6 +11,8 @@ sys.path.insert(0, str(BASE / "src"))
 os.environ.update(PYTHONPATH=str(BASE / "src"))
 
 from prm_scaling.config import load_params
+from prm_scaling.problems.datasets import DATASETS
+from prm_scaling.problems.datasets.source import local_files
 
 P = load_params(BASE)
 PARAMS = P.model_dump(mode="json")
@@ -52,6 +54,17 @@ def code(script):
 def problem_files(sets):
     """The problem files of these sets."""
     return [f"{R}/problems/{name}.parquet" for name in sets]
+
+
+# What a split must not share problems with.
+HELD_OUT = {"pretrain": ["validation", "test"], "train": ["validation", "test"], "validation": ["test"], "test": []}
+SETS = {name: DATASETS.get(s.source) for name, s in P.problems.sets.items()}
+
+
+def held_out(name):
+    """The sets that a set must not share problems with."""
+    splits = HELD_OUT[P.problems.sets[name].split]
+    return [other for other, s in P.problems.sets.items() if s.split in splits]
 
 
 def solution_files(sets):
@@ -157,6 +170,11 @@ def checkpoint_folders(prm):
 def steps_of(domain):
     """How the chains of a domain fall into steps."""
     return {"separator": P.chains.separator, "segmentation": P.chains.segmentation[domain]}
+
+
+def thresholds_of(w):
+    """The thresholds of a router that leaves them to validation (with the PRM of the first seed)."""
+    return [f"{R}/search/router/{w.strategy}.json"] if w.strategy in TUNED else []
 
 
 def policy_of(pool):

@@ -1,17 +1,3 @@
-from prm_scaling.problems.datasets import DATASETS
-from prm_scaling.problems.datasets.source import local_files
-
-# What a split must not share problems with.
-HELD_OUT = {"pretrain": ["validation", "test"], "train": ["validation", "test"], "validation": ["test"], "test": []}
-SETS = {name: DATASETS.get(s.source) for name, s in P.problems.sets.items()}
-
-
-def held_out(name):
-    """The sets that a set must not share problems with."""
-    splits = HELD_OUT[P.problems.sets[name].split]
-    return [other for other, s in P.problems.sets.items() if s.split in splits]
-
-
 rule problems:
     input:
         problem_files(P.problems.sets),

@@ -10,11 +10,6 @@ VALIDATION_PROBLEMS = [s for c in VALIDATION if P.domain_of_chains(c) == GUIDED_
 TUNED = [s for s in TREES if (own := P.search.sections(s).get("router")) and own["thresholds"] is None]
 
 
-def thresholds_of(w):
-    """The thresholds of such a router, chosen with the PRM of the first seed."""
-    return [f"{R}/search/router/{w.strategy}.json"] if w.strategy in TUNED else []
-
-
 wildcard_constraints:
     pool="|".join(P.pools()),
     strategy="|".join(TREES) or "none",

@@ -38,16 +38,6 @@ class Cost:
     measured: bool
 
 
-def of_prm(name: str) -> tuple[str, str]:
-    """Training set and size of a PRM; sizes from the hub have dashes too.
-
-    >>> of_prm("aslaf-qwen2.5-7b-s0")
-    ('aslaf', 'qwen2.5-7b')
-    """
-    training, _, rest = name.partition("-")
-    return training, rest.rpartition("-")[0]
-
-
 def stated_rates() -> dict[str, Any]:
     """The content of rates.yaml."""
     return yaml.safe_load((Path(__file__).parent / "rates.yaml").read_text())
@@ -105,9 +95,10 @@ class Plan:
             "train_prm": partial(self._train, kept=0),
             "train_prm_with_checkpoints": partial(self._train, kept=len(self.params.train.emergence)),
             "sample_pool": self._pool,
-            "score_pool": partial(self._score, checkpoints=1),
-            "score_checkpoints": partial(self._score, checkpoints=len(self.params.train.emergence)),
+            "score_pool": self._scores,
+            "score_checkpoints": self._checkpoints,
             "search_tree": self._tree,
+            "time_searches": self._times,
         }
         return known[job.rule](job.wildcards) if job.rule in known else Load()
 
@@ -154,25 +145,37 @@ class Plan:
 
     def _pool(self, w: dict[str, str]) -> Load:
         policy, domain = w["pool"].rsplit("-", 1)
-        count = self.tests(domain) * self.params.search.pool
+        count = self.tests(domain) * self.params.samples_of(w["pool"])
         size = self.parameters(policy)
         return Load(size, generate=count * self.texts["chain"], bytes=count * self.rates["bytes"]["chain"])
 
-    def _score(self, w: dict[str, str], checkpoints: int) -> Load:
-        training, size = of_prm(w["prm"])
-        domain = self.params.domain_of_training(training)
-        each = self.params.search.pool if checkpoints == 1 else self.params.evaluate.emergence_samples
-        pools = self.params.pools_of(w["prm"]) if checkpoints == 1 else [f"{self.params.search.policy}-{domain}"]
-        chains = sum(self.tests(pool.rsplit("-", 1)[1]) * each for pool in pools)
-        tokens = chains * (self.texts["chain"] + self.texts["prompt"] / 2) * checkpoints
-        return Load(self.parameters(size), reward=tokens, bytes=chains * checkpoints * 32)
+    def _scores(self, w: dict[str, str]) -> Load:
+        pools = self.params.pools_of(w["training"], w["size"])
+        chains = sum(self.tests(pool.rsplit("-", 1)[1]) * self.params.samples_of(pool) for pool in pools)
+        return self._rated(w["size"], chains * len(self.params.train.seeds))
+
+    def _checkpoints(self, w: dict[str, str]) -> Load:
+        train = self.params.train
+        chains = self.tests(self.params.domain_of_training(train.ladder_set)) * self.params.evaluate.emergence_samples
+        return self._rated(train.size, chains * len(train.emergence) * len(train.seeds))
+
+    def _rated(self, size: str, chains: int) -> Load:
+        tokens = chains * (self.texts["chain"] + self.texts["prompt"] / 2)
+        return Load(self.parameters(size), reward=tokens, bytes=chains * 32)
 
     def _tree(self, w: dict[str, str]) -> Load:
-        training, size = of_prm(w["prm"])
-        questions = self.tests(self.params.domain_of_training(training))
+        train = self.params.train
+        return self._searched(self.tests(self.params.domain_of_training(train.ladder_set)) * len(train.seeds))
+
+    def _times(self, w: dict[str, str]) -> Load:
+        timing = self.params.search.timing
+        return self._searched(timing.questions * timing.repeats * len(self.params.search.strategies))
+
+    def _searched(self, questions: int) -> Load:
         tokens = questions * sum(self.params.search.budgets) * self.texts["chain"]
         # One size stands for both models: the larger, which is the PRM.
-        return Load(self.parameters(size), generate=tokens, reward=tokens * self.rates["tree_reward"])
+        size = self.parameters(self.params.train.size)
+        return Load(size, generate=tokens, reward=tokens * self.rates["tree_reward"])
 
     def cost(self, job: Job, benchmarks: Path | None) -> Cost:
         """What a job takes, measured if there is a record of it."""
