@@ -142,11 +142,14 @@ def test_gsm8k_takes_what_follows_the_last_mark_without_commas():
 
 def test_apps_reads_programs_and_calls():
     entry = read("apps", APPS)
-    assert parse_suite(entry.reference) == Stdin(tests=[("1 2\n", "3\n"), ("3 4\n", "7\n")])
+    # Numbers that are printed are compared within a tolerance, as APPS' own grader does.
+    assert parse_suite(entry.reference) == Stdin(
+        tests=[("1 2\n", "3\n"), ("3 4\n", "7\n")], tolerance=programs.TOLERANCE
+    )
     assert json.loads(entry.public_inputs) == ["1 2\n", "3 4\n"] and entry.difficulty == 2
     lines = {"inputs": [["1", "2"]], "outputs": [["3"]]}
     assert parse_suite(read("apps", APPS | {"input_output": json.dumps(lines)}).reference) == Stdin(
-        tests=[("1\n2", "3")]
+        tests=[("1\n2", "3")], tolerance=programs.TOLERANCE
     )
 
 
@@ -184,7 +187,7 @@ def test_taco_has_a_limit_a_problem():
 def test_code_contests_hides_all_tests_and_shows_the_public_inputs():
     entry = read("code_contests", CONTEST)
     suite = parse_suite(entry.reference)
-    assert suite == Stdin(tests=[("1 2\n", "3\n"), ("3 4\n", "7\n")], seconds=2.5)
+    assert suite == Stdin(tests=[("1 2\n", "3\n"), ("3 4\n", "7\n")], seconds=2.5, tolerance=programs.TOLERANCE)
     assert json.loads(entry.public_inputs) == ["1 2\n"]
 
 

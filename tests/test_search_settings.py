@@ -73,7 +73,10 @@ def test_strategies_say_how_their_answer_is_chosen():
         ({"strategies": ["sampling", "tot"]}, ["`tot` does not exist", "'beam'", "'rebase'"]),
         ({"strategies": ["beam", "beam"]}, ["list each once"]),
         ({"budgets": [2, 8]}, ["`beam` cannot", "the budget 2 is below width 4; raise the budget or lower width"]),
-        ({"budgets": [4, 6]}, ["`snell_beam` cannot", "budget 6 is not a multiple of continuations 4; change one"]),
+        (
+            {"strategies": ["snell_beam"], "budgets": [4, 6]},
+            ["`snell_beam` cannot", "budget 6 is not a multiple of continuations 4; change one"],
+        ),
         (
             {"strategies": ["dvts"], "budgets": [2]},
             ["`dvts` cannot", "the budget 2 is below continuations 4; raise the budget or lower continuations"],
