@@ -16,7 +16,7 @@ SBIN = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
 
 
 def absent(what: str) -> None:
-    """Skip the test, or fail it where services are said to be there, as .ci/run does by PRM_TEST_SERVICES."""
+    """Skip the test, or fail it where PRM_TEST_SERVICES=1 says that services are there."""
     if os.environ.get("PRM_TEST_SERVICES"):
         pytest.fail(f"{what} is not installed, and PRM_TEST_SERVICES says that it is")
     pytest.skip(f"{what} is not installed")
