@@ -244,7 +244,8 @@ def test_all_canonical_solutions_of_humaneval_and_humaneval_plus_pass():
 @pytest.mark.slow
 def test_all_canonical_solutions_of_mbpp_and_mbpp_plus_pass():
     plus = canonical("mbpp_plus", "mbpp_plus/MbppPlus-OriginFmt.jsonl.gz", coded)
-    assert len(plus) == 378 and failed(plus, PATIENT) == []
+    # The result of 255 on its largest input is more than a program may hand to its tests.
+    assert len(plus) == 378 and [(name, v.outcome) for name, v in failed(plus, PATIENT)] == [(255, "refused")]
     basic = canonical("mbpp", "mbpp/mbpp.jsonl", coded)
     assert len(basic) == 974 and failed(basic, PATIENT) == []
 
