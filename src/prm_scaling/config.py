@@ -57,6 +57,7 @@ class DocumentRates(Strict):
     """How the documents that LMs are trained on are written."""
 
     critiques: Share
+    reviews: Share
     drills: Share
     error_rate: Share
     broken_off: Share
@@ -65,8 +66,10 @@ class DocumentRates(Strict):
 
     @model_validator(mode="after")
     def _shares_fit(self) -> "DocumentRates":
-        if self.critiques + self.drills > 1:
-            raise ValueError(f"critiques {self.critiques} and drills {self.drills} are more than all documents")
+        if self.critiques + self.reviews + self.drills > 1:
+            raise ValueError(
+                f"critiques {self.critiques}, reviews {self.reviews} and drills {self.drills} are more than all documents"
+            )
         return self
 
 
