@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,8 +18,14 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.code import Code
 from prm_scaling.problems.world.domain import Derivation, Move, Surface
 from prm_scaling.problems.world.generate import generate
-from prm_scaling.problems.world.solutions import RIGHT, WRONG, critique, drill, solution
-from prm_scaling.problems.world.truth import decode_derivation, domain_of, encode_derivation, truth_of
+from prm_scaling.problems.world.solutions import RIGHT, WRONG, Judged, critique, drill, review, solution
+from prm_scaling.problems.world.truth import (
+    decode_derivation,
+    domain_of,
+    encode_derivation,
+    is_correction,
+    truth_of,
+)
 from prm_scaling.seeds import stream
 from prm_scaling.verify.answers import grade
 from prm_scaling.verify.sandbox import Sandbox
@@ -95,7 +102,9 @@ def patched_chains(draw):
                     [right],
                     [wrong, domain.correction(right)],
                     [wrong, right],
+                    [right, domain.correction(right)],
                     [right, wrong, right],
+                    [wrong, right, right, wrong],
                     [junk[rng.integers(len(junk))], domain.correction(right)],
                     [wrong],
                     [],
@@ -375,6 +384,11 @@ def test_the_right_step_beside_a_wrong_one_is_right_in_its_place(problem, seed, 
         kept += [step] * (verdict == RIGHT)
 
 
+def doubts(domain: str, made: list[Judged]) -> list[Judged]:
+    """The steps of a critique that doubt a right one: corrections of what was found right."""
+    return [b for a, b in pairwise(made) if is_correction(domain, b.step) and a.verdict == RIGHT]
+
+
 def test_critiques_end_rightly_wrongly_and_too_early():
     """Wrong behaviour: a judge to be that has never seen a wrong conclusion."""
     for domain in DOMAINS:
@@ -382,14 +396,44 @@ def test_critiques_end_rightly_wrongly_and_too_early():
         for problem in PROBLEMS[domain]:
             for seed in range(10):
                 made = critique(problem, stream("ends", seed), 0.4)
-                ends.add((made[-1].verdict, sum(j.verdict == RIGHT for j in made[:-1]) == moves_of(problem)))
+                moves = sum(j.verdict == RIGHT for j in made[:-1]) - len(doubts(domain, made))
+                ends.add((made[-1].verdict, moves == moves_of(problem)))
         assert ends == {(RIGHT, True), (WRONG, True), (WRONG, False)}
 
 
-def test_a_critique_without_errors_is_the_solution():
-    for problem in (p for domain in DOMAINS for p in PROBLEMS[domain]):
-        made = critique(problem, stream("flawless"), 0.0)
-        assert [j.step for j in made] == solution(problem, stream("flawless"), 0.0)
+def test_a_critique_without_errors_is_the_solution_in_which_some_right_steps_are_doubted():
+    """Wrong behaviour: a judge to be for whom every "wait" follows an error."""
+    for domain in DOMAINS:
+        doubted = 0
+        for problem in PROBLEMS[domain]:
+            made = critique(problem, stream("flawless", problem.id), 0.0)
+            assert {j.verdict for j in made} == {RIGHT}
+            steps = [j.step for j in made if not is_correction(domain, j.step)]
+            assert steps == solution(problem, stream("flawless", problem.id), 0.0)
+            doubted += len(doubts(domain, made))
+        assert doubted > 0
+
+
+@settings(max_examples=300)
+@given(some_problem, some_seed, st.sampled_from([0.0, 0.2, 1.0]))
+def test_a_review_agrees_with_the_truth(problem, seed, errors):
+    made = review(problem, stream("review", seed), errors)
+    assert [right for _, right in made] == ON_TRACK[problem.domain](problem, [line for line, _ in made])
+    assert errors or all(right for _, right in made)
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_most_wrong_steps_of_reviews_stand_behind_an_error_as_those_of_policies_do(domain):
+    """Wrong behaviour: a PRM's base that has never seen what follows an error that is not taken back."""
+    behind, first, healed = 0, 0, 0
+    for problem in PROBLEMS[domain]:
+        for seed in range(10):
+            told = [right for _, right in review(problem, stream("behind", seed), 0.2)]
+            wrong = [i for i, right in enumerate(told) if not right]
+            first += bool(wrong)
+            behind += max(0, len(wrong) - 1)
+            healed += any(told[i] for i in range(min(wrong, default=len(told)), len(told)))
+    assert behind > first and healed > 0
 
 
 @settings(max_examples=300)

@@ -66,10 +66,8 @@ class DocumentRates(Strict):
 
     @model_validator(mode="after")
     def _shares_fit(self) -> "DocumentRates":
-        if self.critiques + self.reviews + self.drills > 1:
-            raise ValueError(
-                f"critiques {self.critiques}, reviews {self.reviews} and drills {self.drills} are more than all documents"
-            )
+        if (judged := self.critiques + self.reviews + self.drills) > 1:
+            raise ValueError(f"critiques, reviews and drills are {judged:g} of all documents; at most 1 is possible")
         return self
 
 

@@ -16,7 +16,6 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.solutions import CHECK, RIGHT, WRONG, Judged, critique, drill, review, solution
 from prm_scaling.seeds import stream
 
-
 # A position at which nothing is to be predicted.
 NOTHING = -1
 
@@ -115,7 +114,14 @@ def until_wrong(step: str, right: str) -> str:
 
 
 def tokenize(texts: Sequence[tuple[str, list[Piece]]], tokenizer: PreTrainedTokenizerBase) -> list[Document]:
-    """The documents' ids; the pieces are tokenized apart, and that a solution ends is learnt too."""
+    """The documents' ids; the pieces are tokenized apart, and that a solution ends is learnt too.
+
+    Raises:
+        ValueError: the verdicts begin with the same token, so that a single prediction cannot tell them apart.
+    """
+    right, wrong = (ids[0] for ids in tokenizer([RIGHT, WRONG], add_special_tokens=False).input_ids)
+    if right == wrong:
+        raise ValueError(f"`{RIGHT}` and `{WRONG}` begin with the same token; a larger tokenizer_vocabulary helps")
     flat = [text for _, pieces in texts for piece in pieces for text in (piece.text, piece.verdict)]
     ids = iter(tokenizer(flat, add_special_tokens=False).input_ids)
     documents = []

@@ -4,9 +4,10 @@ A solver holds a place (how many moves are made) and a value. A line is *on trac
 move rightly at that value, or is the correct conclusion after the last one. A line that is not leaves
 the solver's true place where it was, so a later line may take the error back by making that move
 again, rightly; until then every line is off track. A line that makes the last move once more is on
-track too and changes nothing: one that doubts a right line ("wait, ...") says no more than that. Skipped clauses, misread ones, wrong operations, slips
-and chains that reach the right answer by a wrong way all fall out of that rule. In a program some errors
-cannot be taken back (see ``Domain.holds``): all that follows one is off track.
+track too and changes nothing: one that doubts a right line ("wait, ...") says no more than that.
+Skipped clauses, misread ones, wrong operations, slips and chains that reach the right answer by a wrong
+way all fall out of that rule. In a program some errors cannot be taken back (see ``Domain.holds``): all
+that follows one is off track.
 """
 
 import json
