@@ -23,6 +23,13 @@ def expected_first_error(right: Sequence[bool]) -> int:
 
 
 LABELS = "abcdeghk"
+
+
+def moves_of(problem: Problem) -> int:
+    """Lines of a solution before its conclusion: a program has one a clause, all else a second that reads it."""
+    return problem.difficulty * (1 if problem.domain == "code" else 2)
+
+
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 MATH_VERBS = {
     **dict.fromkeys(["buys", "finds", "wins", "picks"], "+"),
