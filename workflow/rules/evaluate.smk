@@ -8,26 +8,31 @@ wildcard_constraints:
     graded="|".join([*P.pools(), *P.chains.sets]),
 
 
+EVALUATED = expand(
+    f"{E_}/{{name}}.csv",
+    name=[
+        *(f"figure{n}" for n in range(1, 7)),
+        "table1",
+        "table2",
+        "anytime",
+        "duplicates",
+        "faults",
+        "pareto",
+        "router",
+        "verifier",
+        "noise",
+        "patterns",
+        "world",
+        "claims",
+    ],
+)
+
+
 rule evaluate:
     input:
-        expand(f"{E_}/figure{{n}}.csv", n=range(1, 7)),
-        expand(
-            f"{E_}/{{name}}.csv",
-            name=[
-                "table1",
-                "table2",
-                "anytime",
-                "duplicates",
-                "faults",
-                "pareto",
-                "router",
-                "verifier",
-                "noise",
-                "patterns",
-                "world",
-                "claims",
-            ],
-        ),
+        EVALUATED,
+        f"{E_}/metrics.json",
+        f"{E_}/jobs.csv",
 
 
 rule grade_pool:
@@ -314,7 +319,8 @@ rule world:
 
 rule count_duplicates:
     input:
-        f"{R}/problems/duplicates.csv",
+        code("copy_table"),
+        table=f"{R}/problems/duplicates.csv",
     output:
         f"{E_}/duplicates.csv",
     log:
@@ -323,8 +329,8 @@ rule count_duplicates:
         "../envs/analysis.yaml"
     message:
         "Duplicates of held-out problems, into git"
-    shell:
-        "cp {input} {output} > {log} 2>&1"
+    script:
+        "../scripts/copy_table.py"
 
 
 rule claims:
@@ -359,3 +365,45 @@ rule claims:
         "The papers' claims, measured"
     script:
         "../scripts/claims.py"
+
+
+rule metrics:
+    input:
+        code("metrics"),
+        world=f"{E_}/world.csv",
+        verifier=f"{E_}/verifier.csv",
+        strategies=f"{E_}/figure4.csv",
+        noise=f"{E_}/noise.csv",
+    output:
+        f"{E_}/metrics.json",
+    log:
+        f"logs/{P.scale}/evaluate/metrics.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        tables=["world", "verifier", "strategies", "noise"],
+        policy=P.search.policy,
+    message:
+        "Headline numbers for `dvc metrics`"
+    script:
+        "../scripts/metrics.py"
+
+
+# It waits for all that is timed.
+rule job_times:
+    input:
+        code("job_times"),
+        [rules.problems.input, rules.models.input, rules.chains.input, rules.annotate.input, rules.filter.input],
+        [rules.train.input, rules.search.input, EVALUATED, rules.metrics.output],
+    output:
+        f"{E_}/jobs.csv",
+    log:
+        f"logs/{P.scale}/evaluate/jobs.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        records=f"logs/{P.scale}",
+    message:
+        "Time and memory of every job"
+    script:
+        "../scripts/job_times.py"
