@@ -17,6 +17,7 @@ def headline(
         noise: domain, annotator, noise (evaluate/noise.csv).
     """
     pools = world[world["pool"].str.rsplit("-", n=1).str[0] == policy]
+    pools = pools.assign(measure=pools["measure"].str.replace(r" by .*", "", regex=True))
     largest = strategies[strategies["budget"] == strategies["budget"].max()]
     return {
         "policy": _nested(

@@ -43,7 +43,9 @@ def read_times(folder: Path) -> list[JobTime]:
                 path.parent.name,
                 " ".join([record["rule"], *record["wildcards"].values()]),
                 record["started"],
-                *(float(record[key]) for key in ("seconds", "cpu_seconds", "megabytes")),
+                float(record["seconds"]),
+                float(record["cpu_seconds"]),
+                float(record["megabytes"]),
                 record["threads"],
                 frozenset(record["inputs"]),
                 tuple(record["outputs"]),
@@ -63,16 +65,12 @@ def critical_path(times: Sequence[JobTime]) -> list[int]:
     makers = {output: i for i, time in enumerate(times) for output in time.outputs}
     waits = {i: {makers[path] for path in time.inputs if path in makers} for i, time in enumerate(times)}
     total: dict[int, float] = {}
-    before: dict[int, int | None] = {}
+    chains: dict[int, list[int]] = {}
     for i in TopologicalSorter(waits).static_order():
-        before[i] = max(waits[i], key=lambda j: (total[j], j), default=None)
-        total[i] = times[i].seconds + (total[before[i]] if before[i] is not None else 0.0)
-    place = max(total, key=lambda i: (total[i], i), default=None)
-    chain = []
-    while place is not None:
-        chain.append(place)
-        place = before[place]
-    return chain[::-1]
+        last = max(waits[i], key=lambda j: (total[j], j), default=None)
+        chains[i] = [*(chains[last] if last is not None else ()), i]
+        total[i] = sum(times[j].seconds for j in chains[i])
+    return max(chains.values(), key=lambda chain: (total[chain[-1]], chain), default=[])
 
 
 def table(times: Sequence[JobTime]) -> pd.DataFrame:
