@@ -42,6 +42,9 @@ rule grade_pool:
         f"logs/{P.scale}/evaluate/graded-{{graded}}.log",
     conda:
         "../envs/model.yaml"
+    threads: cores("grade_pool")
+    resources:
+        **asked("grade_pool"),
     params:
         steps=lambda w: steps_of(domain_of_graded(w.graded)),
         sandbox=PARAMS["sandbox"],
@@ -62,6 +65,9 @@ rule choose_aggregation:
         f"logs/{P.scale}/evaluate/aggregation.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("choose_aggregation")
+    resources:
+        **asked("choose_aggregation"),
     params:
         aggregation=P.search.aggregation,
         n=P.search.table_samples,
@@ -91,6 +97,9 @@ rule grade_tree:
         f"logs/{P.scale}/evaluate/{{strategy}}.log",
     conda:
         "../envs/model.yaml"
+    threads: cores("grade_tree")
+    resources:
+        **asked("grade_tree"),
     params:
         answer=lambda w: P.search.answer(w.strategy),
         budgets=P.search.budgets,
@@ -117,6 +126,9 @@ rule accuracy:
         f"logs/{P.scale}/evaluate/accuracy.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("accuracy")
+    resources:
+        **asked("accuracy"),
     message:
         "Accuracy of every way to choose"
     script:
@@ -137,6 +149,9 @@ rule verifier:
         f"logs/{P.scale}/evaluate/verifier.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("verifier")
+    resources:
+        **asked("verifier"),
     params:
         validation={P.domain_of_chains(c): c for c in VALIDATION},
         pools={prm: f"{P.search.policy}-{P.domain_of_training(prm.split('-')[0])}" for prm in P.prms()},
@@ -168,6 +183,9 @@ rule figure_tables:
         f"logs/{P.scale}/evaluate/figures.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("figure_tables")
+    resources:
+        **asked("figure_tables"),
     params:
         pool=MAIN_POOL,
         training=P.train.ladder_set,
@@ -202,6 +220,9 @@ rule pareto:
         f"logs/{P.scale}/evaluate/pareto.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("pareto")
+    resources:
+        **asked("pareto"),
     params:
         policies=P.search.front.policies,
         pools=P.front_pools(),
@@ -224,6 +245,9 @@ rule label_noise:
         f"logs/{P.scale}/evaluate/noise.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("label_noise")
+    resources:
+        **asked("label_noise"),
     params:
         domains={P.domain_of_chains(c): c for c in P.annotate.audit},
         truth={c: TRUTH[c][0] for c in P.annotate.audit},
@@ -250,6 +274,9 @@ rule patterns:
         f"logs/{P.scale}/evaluate/patterns.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("patterns")
+    resources:
+        **asked("patterns"),
     params:
         prms={domain: P.prms_of(name)[0] for domain, name in P.main_sets().items()},
         policy=P.search.policy,
@@ -280,6 +307,9 @@ rule gradients:
         f"logs/{P.scale}/evaluate/gradients.log",
     conda:
         "../envs/model.yaml"
+    threads: cores("gradients")
+    resources:
+        **asked("gradients"),
     params:
         pairs=P.evaluate.gradient_pairs,
         n=P.search.table_samples,
@@ -302,6 +332,9 @@ rule world:
         f"logs/{P.scale}/evaluate/world.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("world")
+    resources:
+        **asked("world"),
     params:
         n=16,
         prms={p: f"{P.main_sets()[d]}-{P.train.size}" for p in P.pools() if (d := domain_of(p)) in P.main_sets()},
@@ -339,6 +372,9 @@ rule claims:
         f"logs/{P.scale}/evaluate/claims.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("claims")
+    resources:
+        **asked("claims"),
     params:
         pool=MAIN_POOL,
         sizes=list(P.models.ladder),
