@@ -9,7 +9,8 @@ from jobs import jobs
 
 from prm_scaling.config import load_params
 from prm_scaling.provenance.crate import write_crate
-from prm_scaling.provenance.plan import Plan, stated_rates
+from prm_scaling.provenance.plan import Plan
+from prm_scaling.provenance.rates import rates_of
 from prm_scaling.provenance.recorded import NotRecorded
 from prm_scaling.provenance.verify import verify
 from prm_scaling.provenance.why import why
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
         if chosen.command == "plan":
             params = load_params(Path.cwd())
             measured = chosen.benchmarks or Path("logs", params.scale, "benchmarks")
-            print(Plan(params, jobs(), stated_rates(), measured).report(chosen.cores))
+            print(Plan(params, jobs(), rates_of(Path.cwd()), measured).report(chosen.cores))
             return 0
         if chosen.command == "crate":
             told = write_crate(jobs(), load_params(Path.cwd()).scale)

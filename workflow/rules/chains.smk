@@ -21,6 +21,9 @@ rule rate_chains:
         chains=only(RATED),
     conda:
         "../envs/model.yaml"
+    threads: cores("rate_chains")
+    resources:
+        **asked("rate_chains"),
     params:
         separator=P.chains.separator,
     message:
@@ -45,6 +48,9 @@ rule sample_chains:
         chains=only(c for c in P.chains.sets if c not in RATED),
     conda:
         "../envs/model.yaml"
+    threads: cores("sample_chains")
+    resources:
+        **asked("sample_chains"),
     params:
         chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens")},
         steps=lambda w: steps_of(P.domain_of_chains(w.chains)),

@@ -35,10 +35,12 @@ os.environ.update(PYTHONPATH=str(BASE / "src"))
 from prm_scaling.config import load_params
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.source import local_files
+from prm_scaling.resources import Needs
 
 P = load_params(BASE)
 PARAMS = P.model_dump(mode="json")
 R = P.results
+NEEDS = Needs.of(P, BASE)
 # What says how a job went, not what comes of it: a change there reruns nothing.
 BOOKKEEPING = {"src/prm_scaling/job.py"}
 
@@ -71,6 +73,20 @@ def code(script):
         fresh = set().union(*map(used_by, fresh)) - found
         found |= fresh
     return sorted(found)
+
+
+def cores(rule):
+    """The cores of a job of ``rule``, as a function of its wildcards."""
+    return lambda wildcards: NEEDS.asked(rule, dict(wildcards.items())).cpus
+
+
+def asked(rule):
+    """What else a job of ``rule`` asks a cluster for, as functions of its wildcards and of the attempt."""
+
+    def named(field):
+        return lambda wildcards, attempt: getattr(NEEDS.asked(rule, dict(wildcards.items()), attempt), field)
+
+    return {field: named(field) for field in ("mem_mb", "runtime", "gpu", "nodes")}
 
 
 def problem_files(sets):

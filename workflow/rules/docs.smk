@@ -2,6 +2,10 @@
 # requirements (Debian: graphviz).
 
 
+localrules:
+    rule_graph,
+
+
 rule rule_graph:
     output:
         "workflow/report/rulegraph.svg",

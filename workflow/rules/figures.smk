@@ -38,6 +38,9 @@ rule draw_figure:
         f"logs/{P.scale}/figures/{{figure}}.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("draw_figure")
+    resources:
+        **asked("draw_figure"),
     params:
         caption=lambda w: CAPTIONS[w.figure].caption,
     message:
@@ -62,6 +65,9 @@ rule write_table:
         f"logs/{P.scale}/figures/{{table}}.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("write_table")
+    resources:
+        **asked("write_table"),
     params:
         caption=lambda w: CAPTIONS[w.table].caption,
     message:
@@ -106,6 +112,9 @@ rule write_page:
         f"logs/{P.scale}/figures/report.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("write_page")
+    resources:
+        **asked("write_page"),
     params:
         parameters=PARAMS,
     message:

@@ -1,0 +1,133 @@
+"""What a job asks a cluster for: cores, memory, minutes, GPUs; all follow from its models' sizes and its work.
+
+A model's GPUs must hold, together: its weights; in generation and scoring the keys and values
+(``engine.cache_megabytes`` for each model); in training what :data:`TRAINING_BYTES` counts. Minutes are those of the
+plan (``./run plan``), twice over, as its promise is a factor of two. Whatever a job asks for can change without any
+result becoming stale: Snakemake and DVC look at neither.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prm_scaling.config import EngineParams, Params
+from prm_scaling.provenance.rates import rates_of, seconds_of
+from prm_scaling.provenance.work import Load, Work
+from prm_scaling.strict import Count, Strict
+
+WEIGHT_BYTES = {"float32": 4, "bfloat16": 2}
+# Per parameter, in float32: weights, gradients, and the two moments of AdamW (Rajbhandari et al., ZeRO, section 3.1).
+TRAINING_BYTES = 16
+# Embeddings are not counted among a model's parameters; they are under a tenth of those that need more than one GPU.
+EMBEDDINGS = 1.1
+# Of each GPU: CUDA's context, activations, and what an allocator loses.
+GPU_OVERHEAD = 8e9
+# A token of a training example and its target, as Python objects.
+EXAMPLE_BYTES = 40
+# Megabytes of Python with the libraries of tables, and of models.
+TABLES, LIBRARIES = 1500, 3000
+# Texts, tables and records that a job has at hand beside its models, a row.
+ROW_BYTES = 10_000
+# What a job may take in any case: starting Python from a shared file system alone can take a minute.
+LEAST_MINUTES = 3
+MARGIN = 2
+CORES_PER_GPU = 8
+MOST_CORES = 16
+# A core more for each ten minutes of grading: programs and comparisons run in workers beside each other.
+GRADING_SECONDS = 600
+
+
+class Node(Strict):
+    """The cluster's nodes that have GPUs, and its longest time limit."""
+
+    gpus: Count
+    gpu_gigabytes: Count
+    hours: Count
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one job asks for, by Snakemake's names: host memory of each node, minutes, the GPUs of all nodes together."""
+
+    cpus: int
+    mem_mb: int
+    runtime: int
+    gpu: int
+    nodes: int
+
+
+class Needs:
+    """What the jobs of a scale ask for on nodes of one kind."""
+
+    def __init__(self, params: Params, rates: dict[str, Any], node: Node) -> None:
+        self._engine = params.engine
+        self._work = Work(params, rates)
+        self._rates = rates
+        self._node = node
+
+    @classmethod
+    def of(cls, params: Params, checkout: Path) -> "Needs":
+        """By the rates that hold in a checkout, and the nodes that profiles/slurm/node.yaml describes."""
+        node = Node.model_validate(yaml.safe_load((checkout / "profiles" / "slurm" / "node.yaml").read_text()))
+        return cls(params, rates_of(checkout), node)
+
+    def asked(self, rule: str, wildcards: Mapping[str, str], attempt: int = 1) -> Asked:
+        """What the job of ``rule`` asks for at its ``attempt``, counted from 1: more memory and time each time."""
+        load = self._work.load(rule, wildcards)
+        gpus = gpus_of(load, self._engine, self._node)
+        nodes = max(1, ceil(gpus / self._node.gpus))
+        seconds = seconds_of(load, self._rates, self._engine.device, self._work.hub)
+        cpus = CORES_PER_GPU * ceil(gpus / nodes) if gpus else cores_of(load, seconds)
+        minutes = max(LEAST_MINUTES, ceil(MARGIN * seconds / (gpus or cpus) / 60)) * attempt
+        return Asked(
+            cpus=cpus,
+            mem_mb=megabytes_of(load, self._engine) * attempt,
+            # What takes longer ends there and goes on from its checkpoint when it is submitted again.
+            runtime=min(minutes, 60 * self._node.hours),
+            gpu=gpus,
+            nodes=nodes,
+        )
+
+
+def model_bytes(load: Load, engine: EngineParams) -> float:
+    """What a job's models need where they compute, in bytes."""
+    if load.examples:
+        return load.held * EMBEDDINGS * TRAINING_BYTES
+    caches = 2 if load.held > load.parameters else 1
+    return load.held * EMBEDDINGS * WEIGHT_BYTES[engine.dtype] + caches * (engine.cache_megabytes << 20)
+
+
+def gpus_of(load: Load, engine: EngineParams, node: Node) -> int:
+    """The fewest GPUs that hold a job's models: 0 without one, a power of two on one node, or whole nodes.
+
+    Powers of two divide the heads of every model, as tensor parallelism wants it.
+    """
+    if engine.device == "cpu" or not load.parameters:
+        return 0
+    least = ceil(model_bytes(load, engine) / (node.gpu_gigabytes * 1e9 - GPU_OVERHEAD))
+    count = 1
+    while count < least:
+        count *= 2
+    return count if count <= node.gpus else ceil(least / node.gpus) * node.gpus
+
+
+def cores_of(load: Load, seconds: float) -> int:
+    """One, and more where there is much to grade."""
+    return min(MOST_CORES, 1 + int(seconds // GRADING_SECONDS)) if load.graded else 1
+
+
+def megabytes_of(load: Load, engine: EngineParams) -> int:
+    """Host memory of a job, in megabytes: its libraries, its examples and records, and its models.
+
+    Models on a GPU pass through host memory while they are read, and are written from there.
+    """
+    if not load.parameters:
+        return TABLES + ceil((load.rows + load.graded) * ROW_BYTES / 1e6)
+    models = model_bytes(load, engine)
+    if engine.device != "cpu":
+        models = load.held * EMBEDDINGS * max(WEIGHT_BYTES.values() if load.examples else [WEIGHT_BYTES[engine.dtype]])
+    return LIBRARIES + ceil((models + load.examples * EXAMPLE_BYTES) / 1e6)
