@@ -81,6 +81,16 @@ def test_a_record_says_what_was_read_and_made_by_what_code_when_and_where(folder
     assert record["versions"]["numpy"] and record["machine"]["cores"] and record["machine"]["gigabytes"] > 0
 
 
+def test_a_record_counts_what_the_job_held_and_not_what_started_it(folder):
+    """Wrong behaviour (ru_maxrss): every small job is said to need what Snakemake holds."""
+    large = "import subprocess, sys; held = b'x' * 400_000_000; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    body = "import time; time.sleep(0.3); Path('out.txt').touch()"
+    assert subprocess.run([sys.executable, "-c", large, sys.executable, "-c", SCRIPT + body]).returncode == 0
+    record = json.loads(RECORD.read_text())
+    assert record["megabytes"] < 200
+    assert record["seconds"] > 0.3
+
+
 def test_a_record_names_the_code_that_is_not_the_commits(folder):
     Path("params.yaml").write_text("seed: 8")
     record = made()
