@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,11 @@ def begin(log: str, threads: int) -> None:
     os.environ.update({"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"})
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+
+
+def engine_of(parameters: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's parameters with what is no parameter, as it changes no result: the GPUs that the job was given."""
+    return {**parameters, "gpus": resources.get("gpu", 0)}
 
 
 def progress(what: str) -> Callable[..., None]:
@@ -51,6 +56,13 @@ def provenance(inputs: Iterable[str | Path], parameters: Any, seed: int) -> dict
         "versions": {"python": platform.python_version(), **{p: v for p in PACKAGES if (v := _version(p))}},
         "machine": {"processor": platform.machine(), "system": platform.system()},
     }
+
+
+def origin(inputs: Iterable[str | Path], parameters: Mapping[str, Any], seed: int) -> str:
+    """A hash of what a result follows from: what a killed job has kept in its ``work`` folder holds for no other."""
+    told = {name: value for name, value in parameters.items() if name != "work"}
+    text = json.dumps(provenance(inputs, told, seed), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def commit() -> str:

@@ -354,6 +354,9 @@ rule count_duplicates:
         f"logs/{P.scale}/evaluate/duplicates.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("count_duplicates")
+    resources:
+        **asked("count_duplicates"),
     message:
         "Duplicates of held-out problems, into git"
     shell:

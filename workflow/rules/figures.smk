@@ -90,6 +90,9 @@ rule copy_table:
         f"logs/{P.scale}/figures/{{plain}}.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("copy_table")
+    resources:
+        **asked("copy_table"),
     params:
         caption=lambda w: CAPTIONS[w.plain].caption,
     message:

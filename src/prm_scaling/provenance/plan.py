@@ -47,7 +47,7 @@ class Plan:
             with record.open() as file:
                 took = [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
             return Cost(job, load, sum(took) / len(took) * max(1, gpus), gpus, True)
-        seconds = seconds_of(load, self.rates, self.params.engine.device, self.work.hub)
+        seconds = seconds_of(load, self.rates, self.params.engine.device)
         return Cost(job, load, seconds, gpus, False)
 
     # --- all jobs ---

@@ -25,19 +25,18 @@ def rates_of(checkout: Path) -> dict[str, Any]:
     return merged(stated_rates(), yaml.safe_load(measured.read_text()) or {}) if measured.is_file() else stated_rates()
 
 
-def seconds_of(load: Load, rates: dict[str, Any], device: str, hub: bool) -> float:
+def seconds_of(load: Load, rates: dict[str, Any], device: str) -> float:
     """Seconds of one core, or of one GPU if ``device`` is not ``cpu``, that a load takes.
 
     Args:
         load: the work of one job.
         rates: content of rates.yaml.
         device: of the model; work without one is a core's.
-        hub: whether texts are those of models from the hub, whose answers take longer to check.
     """
     place = device.partition(":")[0] if load.parameters else "cpu"
     start = rates["start"]
     seconds = start[place] if load.parameters else start["tables"]
-    seconds += load.rows * rates["rows"] + load.graded * rates["graded"]["hub" if hub else "embedded"]
+    seconds += load.rows * rates["rows"] + load.graded * rates["graded"] + load.tested * rates["tested"]
     for kind, operations in OPERATIONS.items():
         rate = rates[place][kind]
         seconds += getattr(load, kind) * (rate["fixed"] + operations * load.parameters / rate["flops"])
