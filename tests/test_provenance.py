@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from prm_scaling.provenance.compare import DIFFERENT, IDENTICAL, NOISE, Comparison, compare
 from prm_scaling.provenance.graph import Job, makers
-from prm_scaling.provenance.recorded import NotRecorded, Recorded, md5, recorded, sha256, stale_phases
+from prm_scaling.provenance.record import sha256
+from prm_scaling.provenance.recorded import NotRecorded, Recorded, md5, recorded, stale_phases
 from prm_scaling.provenance.verify import job_of, lay_out, refuse_other_inputs, report
 from prm_scaling.provenance.why import Walk
 

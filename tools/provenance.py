@@ -1,4 +1,4 @@
-"""`./run why`, `verify`, `plan`: they read what is here and run nothing but the one job that is verified."""
+"""`./run why`, `verify`, `plan`, `crate`: they read what is here and run nothing but the one job that is verified."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from jobs import jobs
 
 from prm_scaling.config import load_params
+from prm_scaling.provenance.crate import write_crate
 from prm_scaling.provenance.plan import Plan
 from prm_scaling.provenance.rates import rates_of
 from prm_scaling.provenance.recorded import NotRecorded
@@ -33,12 +34,19 @@ def main(arguments: list[str]) -> int:
     asked = commands.add_parser("plan", help="what the active scale will take, without running it")
     asked.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="how many jobs run at once")
     asked.add_argument("--benchmarks", type=Path, help="measured times; default: those of this scale in logs/")
+    commands.add_parser("crate", help="write the whole run as an RO-Crate, ro-crate-metadata.json")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "plan":
             params = load_params(Path.cwd())
             measured = chosen.benchmarks or Path("logs", params.scale, "benchmarks")
             print(Plan(params, jobs(), rates_of(Path.cwd()), measured).report(chosen.cores))
+            return 0
+        if chosen.command == "crate":
+            told = write_crate(jobs(), load_params(Path.cwd()).scale)
+            print(f"ro-crate-metadata.json: {told.jobs} jobs")
+            if told.unrecorded:
+                print(f"{len(told.unrecorded)} files were made elsewhere: they have a hash, and no job")
             return 0
         if chosen.command == "why":
             return why(chosen.path, jobs())

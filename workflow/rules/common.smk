@@ -3,7 +3,29 @@ import os
 import re
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+# The next major versions may change what is relied on: Snakemake's own objects, which tools/jobs.py reads because
+# nothing public tells the graph; and how DVC writes dvc.lock and templates dvc.yaml.
+BELOW = {"snakemake": 10, "dvc": 4}
+
+
+def refuse_untried_versions():
+    """An error that names a package whose major version is above what this workflow was written for."""
+    for package, bound in BELOW.items():
+        try:
+            installed = version(package)
+        except PackageNotFoundError:  # DVC: Snakemake alone makes all results too
+            continue
+        if int(installed.split(".")[0]) >= bound:
+            raise WorkflowError(
+                f"{package} {installed} is installed, and this workflow is written for {package} below {bound}: "
+                f'`./run setup` installs the pinned one, or `pip install "{package}<{bound}"`'
+            )
+
+
+refuse_untried_versions()
 
 BASE = Path(workflow.basedir)
 # The package is that of this checkout, here and in jobs, also inside a conda environment.

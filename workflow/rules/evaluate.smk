@@ -8,26 +8,31 @@ wildcard_constraints:
     graded="|".join([*P.pools(), *P.chains.sets]),
 
 
+EVALUATED = expand(
+    f"{E_}/{{name}}.csv",
+    name=[
+        *(f"figure{n}" for n in range(1, 7)),
+        "table1",
+        "table2",
+        "anytime",
+        "duplicates",
+        "faults",
+        "pareto",
+        "router",
+        "verifier",
+        "noise",
+        "patterns",
+        "world",
+        "claims",
+    ],
+)
+
+
 rule evaluate:
     input:
-        expand(f"{E_}/figure{{n}}.csv", n=range(1, 7)),
-        expand(
-            f"{E_}/{{name}}.csv",
-            name=[
-                "table1",
-                "table2",
-                "anytime",
-                "duplicates",
-                "faults",
-                "pareto",
-                "router",
-                "verifier",
-                "noise",
-                "patterns",
-                "world",
-                "claims",
-            ],
-        ),
+        EVALUATED,
+        f"{E_}/metrics.json",
+        f"{E_}/jobs.csv",
 
 
 rule grade_pool:
@@ -40,6 +45,8 @@ rule grade_pool:
         f"{E_}/graded/{{graded}}.parquet",
     log:
         f"logs/{P.scale}/evaluate/graded-{{graded}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/graded-{{graded}}.tsv"
     conda:
         "../envs/model.yaml"
     threads: cores("grade_pool")
@@ -95,6 +102,8 @@ rule grade_tree:
         anytime=expand(f"{E_}/anytime/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
     log:
         f"logs/{P.scale}/evaluate/{{strategy}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/graded-{{strategy}}.tsv"
     conda:
         "../envs/model.yaml"
     threads: cores("grade_tree")
@@ -147,6 +156,8 @@ rule verifier:
         emergence=f"{E_}/emergence.csv",
     log:
         f"logs/{P.scale}/evaluate/verifier.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/verifier.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: cores("verifier")
@@ -181,6 +192,8 @@ rule figure_tables:
         router=f"{E_}/router.csv",
     log:
         f"logs/{P.scale}/evaluate/figures.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/figure_tables.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: cores("figure_tables")
@@ -305,6 +318,8 @@ rule gradients:
         effects=f"{E_}/gradient_effects.json",
     log:
         f"logs/{P.scale}/evaluate/gradients.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/gradients.tsv"
     conda:
         "../envs/model.yaml"
     threads: cores("gradients")
@@ -347,7 +362,8 @@ rule world:
 
 rule count_duplicates:
     input:
-        f"{R}/problems/duplicates.csv",
+        code("copy_table"),
+        table=f"{R}/problems/duplicates.csv",
     output:
         f"{E_}/duplicates.csv",
     log:
@@ -359,8 +375,8 @@ rule count_duplicates:
         **asked("count_duplicates"),
     message:
         "Duplicates of held-out problems, into git"
-    shell:
-        "cp {input} {output} > {log} 2>&1"
+    script:
+        "../scripts/copy_table.py"
 
 
 rule claims:
@@ -373,6 +389,8 @@ rule claims:
         f"{E_}/claims.csv",
     log:
         f"logs/{P.scale}/evaluate/claims.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/claims.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: cores("claims")
@@ -398,3 +416,51 @@ rule claims:
         "The papers' claims, measured"
     script:
         "../scripts/claims.py"
+
+
+rule metrics:
+    input:
+        code("metrics"),
+        world=f"{E_}/world.csv",
+        verifier=f"{E_}/verifier.csv",
+        strategies=f"{E_}/figure4.csv",
+        noise=f"{E_}/noise.csv",
+    output:
+        f"{E_}/metrics.json",
+    log:
+        f"logs/{P.scale}/evaluate/metrics.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: cores("metrics")
+    resources:
+        **asked("metrics"),
+    params:
+        tables=["world", "verifier", "strategies", "noise"],
+        policy=P.search.policy,
+    message:
+        "Headline numbers for `dvc metrics`"
+    script:
+        "../scripts/metrics.py"
+
+
+# It waits for all that is timed.
+rule job_times:
+    input:
+        code("job_times"),
+        [rules.problems.input, rules.models.input, rules.chains.input, rules.annotate.input, rules.filter.input],
+        [rules.train.input, rules.search.input, EVALUATED, rules.metrics.output],
+    output:
+        f"{E_}/jobs.csv",
+    log:
+        f"logs/{P.scale}/evaluate/jobs.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: cores("job_times")
+    resources:
+        **asked("job_times"),
+    params:
+        records=f"logs/{P.scale}",
+    message:
+        "Time and memory of every job"
+    script:
+        "../scripts/job_times.py"

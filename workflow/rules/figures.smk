@@ -78,7 +78,8 @@ rule write_table:
 
 rule copy_table:
     input:
-        f"{E_}/{{plain}}.csv",
+        code("copy_table"),
+        table=f"{E_}/{{plain}}.csv",
     output:
         report(
             f"{R}/tables/{{plain}}.csv",
@@ -97,8 +98,8 @@ rule copy_table:
         caption=lambda w: CAPTIONS[w.plain].caption,
     message:
         "Copying {wildcards.plain}"
-    shell:
-        "cp {input} {output} > {log} 2>&1"
+    script:
+        "../scripts/copy_table.py"
 
 
 rule write_page:
@@ -107,6 +108,7 @@ rule write_page:
         figures=expand(f"{F_}/{{figure}}.svg", figure=FIGURES),
         tables=expand(f"{R}/tables/{{table}}.csv", table=WRITTEN),
         plain=expand(f"{R}/tables/{{plain}}.csv", plain=PLAIN),
+        times=f"{E_}/jobs.csv",
     output:
         f"{R}/report.html",
     log:

@@ -9,7 +9,8 @@ from prm_scaling.config import load_params
 from prm_scaling.job import read_json
 from prm_scaling.provenance.compare import leaves
 from prm_scaling.provenance.graph import Job, code_of, data_of, makers
-from prm_scaling.provenance.recorded import NotRecorded, Recorded, recorded, sha256
+from prm_scaling.provenance.record import sha256
+from prm_scaling.provenance.recorded import NotRecorded, Recorded, recorded
 from prm_scaling.provenance.verify import job_of
 
 # The records that models carry beside them.
