@@ -7,10 +7,11 @@ from pathlib import Path
 
 from jobs import jobs
 
+from prm_scaling.analysis.times import read_times
 from prm_scaling.config import load_params
 from prm_scaling.provenance.crate import write_crate
 from prm_scaling.provenance.plan import Plan
-from prm_scaling.provenance.rates import rates_of
+from prm_scaling.provenance.rates import measured, rates_of
 from prm_scaling.provenance.recorded import NotRecorded
 from prm_scaling.provenance.verify import verify
 from prm_scaling.provenance.why import why
@@ -33,14 +34,14 @@ def main(arguments: list[str]) -> int:
     asked.add_argument("--keep", action="store_true", help="keep the rebuilt files also where they do not differ")
     asked = commands.add_parser("plan", help="what the active scale will take, without running it")
     asked.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="how many jobs run at once")
-    asked.add_argument("--benchmarks", type=Path, help="measured times; default: those of this scale in logs/")
+    asked.add_argument("--logs", type=Path, help="records of an earlier run; default: those of this scale in logs/")
     commands.add_parser("crate", help="write the whole run as an RO-Crate, ro-crate-metadata.json")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "plan":
             params = load_params(Path.cwd())
-            measured = chosen.benchmarks or Path("logs", params.scale, "benchmarks")
-            print(Plan(params, jobs(), rates_of(Path.cwd()), measured).report(chosen.cores))
+            graph, times = jobs(), read_times(chosen.logs or Path("logs", params.scale))
+            print(Plan(params, graph, rates_of(Path.cwd()), measured(graph, times)).report(chosen.cores))
             return 0
         if chosen.command == "crate":
             told = write_crate(jobs(), load_params(Path.cwd()).scale)

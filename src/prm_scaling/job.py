@@ -1,11 +1,12 @@
 """What every job of the workflow does first: its log, its threads; and the record beside what it makes."""
 
+import hashlib
 import json
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ def begin(log: str, threads: int) -> None:
     script = sys.modules["__main__"]
     if job := getattr(script, "snakemake", None):
         keep(job, script.__file__ or "")
+
+
+def engine_of(parameters: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's parameters with what is no parameter, as it changes no result: the GPUs that the job was given."""
+    return {**parameters, "gpus": resources.get("gpu", 0)}
 
 
 def progress(what: str) -> Callable[..., None]:
@@ -54,6 +60,13 @@ def provenance(inputs: Iterable[str | Path], parameters: Any, seed: int) -> dict
         "versions": versions(),
         "machine": {"processor": platform.machine(), "system": platform.system()},
     }
+
+
+def origin(inputs: Iterable[str | Path], parameters: Mapping[str, Any], seed: int) -> str:
+    """A hash of what a result follows from: what a killed job has kept in its ``work`` folder holds for no other."""
+    told = {name: value for name, value in parameters.items() if name != "work"}
+    text = json.dumps(provenance(inputs, told, seed), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

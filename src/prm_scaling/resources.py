@@ -1,9 +1,9 @@
 """What a job asks a cluster for: cores, memory, minutes, GPUs; all follow from its models' sizes and its work.
 
-A model's GPUs must hold, together: its weights; in generation and scoring the keys and values
-(``engine.cache_megabytes`` for each model); in training what :data:`TRAINING_BYTES` counts. Minutes are those of the
-plan (``./run plan``), twice over, as its promise is a factor of two. Whatever a job asks for can change without any
-result becoming stale: Snakemake and DVC look at neither.
+The GPUs of a job share its models' weights, in training with what :data:`TRAINING_BYTES` counts; beside them each GPU
+holds the keys and values (``engine.cache_megabytes`` a model) of its share of the heads. Minutes are those of the plan
+(``./run plan``), twice over, as its promise is a factor of two. What a job asks for makes no result stale: Snakemake
+and DVC do not look at it.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Node(Strict):
 
 @dataclass(frozen=True)
 class Asked:
-    """What one job asks for, by Snakemake's names: host memory of each node, minutes, the GPUs of all nodes together."""
+    """What one job asks for, by Snakemake's names: memory of each node, minutes, the GPUs of all nodes together."""
 
     cpus: int
     mem_mb: int
@@ -80,7 +80,7 @@ class Needs:
         load = self._work.load(rule, wildcards)
         gpus = gpus_of(load, self._engine, self._node)
         nodes = max(1, ceil(gpus / self._node.gpus))
-        seconds = seconds_of(load, self._rates, self._engine.device, self._work.hub)
+        seconds = seconds_of(load, self._rates, self._engine.device)
         cpus = CORES_PER_GPU * ceil(gpus / nodes) if gpus else cores_of(load, seconds)
         minutes = max(LEAST_MINUTES, ceil(MARGIN * seconds / (gpus or cpus) / 60)) * attempt
         return Asked(
@@ -93,23 +93,34 @@ class Needs:
         )
 
 
-def model_bytes(load: Load, engine: EngineParams) -> float:
-    """What a job's models need where they compute, in bytes."""
-    if load.examples:
-        return load.held * EMBEDDINGS * TRAINING_BYTES
-    caches = 2 if load.held > load.parameters else 1
-    return load.held * EMBEDDINGS * WEIGHT_BYTES[engine.dtype] + caches * (engine.cache_megabytes << 20)
+def weights_of(load: Load, engine: EngineParams) -> float:
+    """Bytes of a job's models, which its GPUs share: with gradients and moments where one is trained."""
+    return load.held * EMBEDDINGS * (TRAINING_BYTES if load.examples else WEIGHT_BYTES[engine.dtype])
+
+
+def caches_of(load: Load, engine: EngineParams) -> int:
+    """Bytes of keys and values, on each GPU alike: a cache for each model that generates or scores."""
+    models = 0 if load.examples else 2 if load.generate and load.reward else 1
+    return models * (engine.cache_megabytes << 20)
 
 
 def gpus_of(load: Load, engine: EngineParams, node: Node) -> int:
     """The fewest GPUs that hold a job's models: 0 without one, a power of two on one node, or whole nodes.
 
     Powers of two divide the heads of every model, as tensor parallelism wants it.
+
+    Raises:
+        ValueError: a GPU has no room beside the caches.
     """
     if engine.device == "cpu" or not load.parameters:
         return 0
-    least = ceil(model_bytes(load, engine) / (node.gpu_gigabytes * 1e9 - GPU_OVERHEAD))
-    count = 1
+    room = node.gpu_gigabytes * 1e9 - GPU_OVERHEAD - caches_of(load, engine)
+    if room <= 0:
+        raise ValueError(
+            f"profiles/slurm/node.yaml: gpu_gigabytes {node.gpu_gigabytes} leaves no room beside the caches of "
+            f"{engine.cache_megabytes} MB (engine.cache_megabytes); lower that, or name larger GPUs"
+        )
+    least, count = ceil(weights_of(load, engine) / room), 1
     while count < least:
         count *= 2
     return count if count <= node.gpus else ceil(least / node.gpus) * node.gpus
@@ -117,17 +128,15 @@ def gpus_of(load: Load, engine: EngineParams, node: Node) -> int:
 
 def cores_of(load: Load, seconds: float) -> int:
     """One, and more where there is much to grade."""
-    return min(MOST_CORES, 1 + int(seconds // GRADING_SECONDS)) if load.graded else 1
+    return min(MOST_CORES, 1 + int(seconds // GRADING_SECONDS)) if load.graded or load.tested else 1
 
 
 def megabytes_of(load: Load, engine: EngineParams) -> int:
-    """Host memory of a job, in megabytes: its libraries, its examples and records, and its models.
-
-    Models on a GPU pass through host memory while they are read, and are written from there.
-    """
+    """Host memory of a job, in megabytes: its libraries, its examples and records, and its models."""
     if not load.parameters:
-        return TABLES + ceil((load.rows + load.graded) * ROW_BYTES / 1e6)
-    models = model_bytes(load, engine)
-    if engine.device != "cpu":
-        models = load.held * EMBEDDINGS * max(WEIGHT_BYTES.values() if load.examples else [WEIGHT_BYTES[engine.dtype]])
+        return TABLES + ceil((load.rows + load.graded + load.tested) * ROW_BYTES / 1e6)
+    if engine.device == "cpu":
+        models = weights_of(load, engine) + caches_of(load, engine)
+    else:  # they pass through host memory when they are read and written, trained ones in float32
+        models = load.held * EMBEDDINGS * WEIGHT_BYTES["float32" if load.examples else engine.dtype]
     return LIBRARIES + ceil((models + load.examples * EXAMPLE_BYTES) / 1e6)

@@ -75,6 +75,7 @@ rule annotate_monte_carlo:
         max_tokens=P.chains.max_tokens,
         engine=PARAMS["engine"],
         sandbox=PARAMS["sandbox"],
+        work=lambda w: f"work/{P.scale}/annotate/{w.chains}-monte_carlo",
         seed=P.seed,
     message:
         "Monte Carlo labels of {wildcards.chains}"
@@ -102,6 +103,7 @@ rule annotate_judge:
     params:
         engine=PARAMS["engine"],
         steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
+        work=lambda w: f"work/{P.scale}/annotate/{w.chains}-{w.judge}",
     message:
         "Critiques of {wildcards.chains} by {wildcards.judge}"
     script:

@@ -55,6 +55,7 @@ rule sample_chains:
         chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens")},
         steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
         engine=PARAMS["engine"],
+        work=lambda w: f"work/{P.scale}/chains/{w.chains}",
         seed=P.seed,
     message:
         "Sampling the chains of {wildcards.chains}"

@@ -47,6 +47,7 @@ rule sample_pool:
         samples=lambda w: P.samples_of(w.pool),
         engine=PARAMS["engine"],
         steps=lambda w: steps_of(domain_of(w.pool)),
+        work=lambda w: f"work/{P.scale}/search/pool-{w.pool}",
         seed=P.seed,
     message:
         "Pool of samples {wildcards.pool}"

@@ -4,11 +4,13 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
+from accelerate import PartialState
+from torch.utils.data import DataLoader, Dataset
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
@@ -81,6 +83,25 @@ def collate(batches: list[list[Example]]) -> dict[str, torch.Tensor]:
     attention without a mask is faster.
     """
     (batch,) = batches
+    return _padded(batch)
+
+
+def collate_share(batches: list[list[Example]], process: int, processes: int) -> dict[str, torch.Tensor]:
+    """Of each batch every ``processes``-th row from row ``process``, as :func:`collate` has them, and ``weight``.
+
+    ``weight``, a scalar: ``processes`` times the share of the batch's targets that these rows have. The mean over
+    processes of a loss that is a mean over targets, so weighted, is that loss of the whole batch.
+    """
+    (batch,) = batches
+    counts = [sum(not math.isnan(t) for t in e.targets) for e in batch]
+    rows = [i for i in range(process, len(batch), processes) if counts[i]]
+    weight = processes * sum(counts[i] for i in rows) / sum(counts)
+    # Who has nothing to do computes what counts for nothing, so that all processes take part in every step.
+    own = _padded([batch[i] for i in rows or [counts.index(max(counts))]])
+    return {**own, "weight": torch.tensor(weight)}
+
+
+def _padded(batch: list[Example]) -> dict[str, torch.Tensor]:
     ids = torch.zeros((len(batch), max(len(e.tokens) for e in batch)), dtype=torch.long)
     targets = torch.full(ids.shape, math.nan)
     for row, example in enumerate(batch):
@@ -89,16 +110,29 @@ def collate(batches: list[list[Example]]) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "targets": targets}
 
 
+def is_first() -> bool:
+    """Whether this is the only process of a training, or the first of those that torchrun started."""
+    return PartialState().is_main_process
+
+
 class _Fit(Trainer):
-    """Trainer with a loss function of the caller's."""
+    """Trainer with a loss function of the caller's; of several processes each computes a share of every batch."""
 
     def __init__(self, loss: Loss, **kwargs: Any):
         super().__init__(**kwargs)
         self._loss = loss
 
+    def get_train_dataloader(self) -> DataLoader:
+        """All batches for every process: Trainer's own gives each process other ones, which makes other steps."""
+        if self.args.world_size == 1:
+            return super().get_train_dataloader()
+        share = partial(collate_share, process=self.args.process_index, processes=self.args.world_size)
+        return DataLoader(self.train_dataset, batch_size=1, collate_fn=share)
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """The caller's loss."""
-        return self._loss(model, inputs)
+        weight = inputs.pop("weight", 1.0)
+        return self._loss(model, inputs) * weight
 
 
 class _Record(TrainerCallback):
@@ -111,7 +145,7 @@ class _Record(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model=None, **kwargs
     ) -> None:
         """Keeps a checkpoint at a marked step."""
-        if state.global_step in self._keep:
+        if state.global_step in self._keep and state.is_world_process_zero:
             model.save_pretrained(self._keep[state.global_step])
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
@@ -123,6 +157,8 @@ class _Record(TrainerCallback):
                 f"the loss at step {state.global_step} is {logs['loss']}; lower the learning rate "
                 "(models.pretraining.learning_rate or train.learning_rate) and run again"
             )
+        if not state.is_world_process_zero:
+            return
         with self._metrics.open("a") as file:
             file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
         self._report(state.global_step, state.max_steps, logs["loss"])
@@ -138,6 +174,8 @@ def fit(
     report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> list[dict[str, float]]:
     """Trains ``model`` in place and returns its metrics; a killed run resumes from ``work``.
+
+    In a process that torchrun started it is one of several that train the same model; the first returns the metrics.
 
     Args:
         loss: of a model and a batch of :func:`collate`.
@@ -181,9 +219,11 @@ def fit(
     # It would print each line of metrics a second time.
     trainer.remove_callback(PrinterCallback)
     checkpoint = _last_whole_checkpoint(work)
-    if checkpoint is None:
+    if checkpoint is None and is_first():
         metrics.unlink(missing_ok=True)
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    if not is_first():
+        return []
     rows = {row["step"]: row for row in map(json.loads, metrics.read_text().splitlines())}
     return [rows[step] for step in sorted(rows)]
 

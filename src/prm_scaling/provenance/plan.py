@@ -1,9 +1,8 @@
 """What the active scale will take, without running it: jobs, hours, tokens, disk, and the longest chain of jobs."""
 
-import csv
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prm_scaling.config import Params
@@ -29,28 +28,21 @@ class Cost:
 
 
 class Plan:
-    """The costs of all jobs of a graph: measured ones from the folder ``benchmarks``, the others by ``rates``."""
+    """The costs of all jobs of a graph: by their names those that were ``measured``, the others by ``rates``."""
 
-    def __init__(self, params: Params, graph: list[Job], rates: dict[str, Any], benchmarks: Path | None) -> None:
+    def __init__(self, params: Params, graph: list[Job], rates: dict[str, Any], measured: Mapping[str, float]) -> None:
         self.params = params
         self.rates = rates
         self.work = Work(params, rates)
         self.made = makers(graph)
-        self.costs = {job.output[0]: self.cost(job, benchmarks) for job in graph}
+        self.costs = {job.output[0]: self.cost(job, measured) for job in graph}
 
-    def cost(self, job: Job, benchmarks: Path | None) -> Cost:
+    def cost(self, job: Job, measured: Mapping[str, float]) -> Cost:
         """What a job takes, measured if there is a record of it."""
-        load = self.work.load(job.rule, job.wildcards)
-        gpus = job.resources.get("gpu", 0)
-        record = benchmarks / Path(job.benchmark).name if benchmarks and job.benchmark else None
-        if record and record.is_file():
-            with record.open() as file:
-                took = [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
-            return Cost(job, load, sum(took) / len(took) * max(1, gpus), gpus, True)
-        seconds = seconds_of(load, self.rates, self.params.engine.device, self.work.hub)
-        return Cost(job, load, seconds, gpus, False)
-
-    # --- all jobs ---
+        load, gpus = self.work.load(job.rule, job.wildcards), job.resources.get("gpu", 0)
+        took = measured.get(job.name)
+        seconds = seconds_of(load, self.rates, self.params.engine.device) if took is None else took
+        return Cost(job, load, seconds, gpus, took is not None)
 
     def longest(self) -> list[Cost]:
         """The chain of jobs, each of which waits for the one before it, that takes longest."""

@@ -19,7 +19,7 @@ class Load:
         train, generate, reward: tokens trained on (all epochs), generated, rated.
         examples: tokens of the training set, which is in memory; 0 where no model is fitted.
         rows: records read or made without a model.
-        graded: answers held against their problem.
+        graded, tested: answers held against their problem, and programs that run through a public set's tests.
         bytes: kept of the results.
     """
 
@@ -31,6 +31,7 @@ class Load:
     examples: float = 0
     rows: float = 0
     graded: float = 0
+    tested: float = 0
     bytes: float = 0
 
 
@@ -55,8 +56,9 @@ class Work:
         return sum(self.params.problems.sets[name].count for name in sets)
 
     def chains(self, name: str) -> int:
-        """How many chains a chain set has."""
-        return self.problems(self.params.chains.sets[name]) * self.params.chains.samples
+        """How many chains a chain set has; rated ones come with their problems, one a record."""
+        rated = self.params.kind_of_chains(name) == "rated"
+        return self.problems(self.params.chains.sets[name]) * (1 if rated else self.params.chains.samples)
 
     def tests(self, domain: str) -> int:
         """How many test problems a domain has."""
@@ -147,7 +149,8 @@ class Work:
         prefixes = log2(self.texts["steps"]) + 1
         rollouts = self.chains(w["chains"]) * prefixes * self.params.annotate.rollouts
         size = self.parameters(self.params.annotate.completer.model)
-        return Load(size, size, generate=rollouts * self.texts["chain"] / 2, graded=rollouts)
+        graded, tested = self._graded(self.params.domain_of_chains(w["chains"]), rollouts)
+        return Load(size, size, generate=rollouts * self.texts["chain"] / 2, graded=graded, tested=tested)
 
     def _judge(self, w: Mapping[str, str]) -> Load:
         length = self.rates["critique"] * self.texts["chain"]
@@ -200,11 +203,19 @@ class Work:
 
     def _grade(self, w: Mapping[str, str]) -> Load:
         name = w["graded"]
-        return Load(graded=self.pool(name) if name in self.params.pools() else self.chains(name))
+        if name in self.params.pools():
+            graded, tested = self._graded(name.rsplit("-", 1)[1], self.pool(name))
+        else:
+            graded, tested = self._graded(self.params.domain_of_chains(name), self.chains(name))
+        return Load(graded=graded, tested=tested)
+
+    def _graded(self, domain: str, answers: float) -> tuple[float, float]:
+        return (0, answers) if self.hub and domain == "code" else (answers, 0)
 
     def _grade_tree(self, w: Mapping[str, str]) -> Load:
         questions = self.tests(self.guided()) * len(self.params.train.seeds)
-        return Load(graded=questions * sum(self.params.search.budgets))
+        graded, tested = self._graded(self.guided(), questions * sum(self.params.search.budgets))
+        return Load(graded=graded, tested=tested)
 
     def _gradients(self, w: Mapping[str, str]) -> Load:
         # By the second generator, where there is one.
