@@ -37,7 +37,6 @@ def jobs() -> list[Job]:
                 input=tuple(map(str, job.input)),
                 output=tuple(map(str, job.output)),
                 log=tuple(map(str, job.log)),
-                benchmark=str(job.benchmark or ""),
                 params=dict(job.params.items()),
                 threads=job.threads,
                 resources={name: value for name, value in job.resources.items() if not name.startswith("_")},

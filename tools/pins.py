@@ -50,6 +50,41 @@ def conda_environment(pins: dict[str, Any], groups: list[str], name: str = "") -
     return NOTICE + "".join(f"{line}\n" for line in lines)
 
 
+def container(pins: dict[str, Any], name: str) -> str:
+    """A container definition: this Python, the system's packages and requirements.txt; the checkout is mounted."""
+    packages = " ".join(pins["system"])
+    install = [
+        f"apt-get update && apt-get install -y --no-install-recommends {packages} && rm -rf /var/lib/apt/lists/*",
+        "pip install --no-cache-dir -r /requirements.txt",
+    ]
+    base = f"python:{pins['python']}-slim-bookworm"
+    if name == "Dockerfile":
+        lines = [
+            "#     docker build -t prm-scaling .",
+            '#     docker run --rm -v "$PWD:/prm-scaling" prm-scaling snakemake --cores all',
+            f"FROM {base}",
+            "COPY requirements.txt /requirements.txt",
+            *(f"RUN {line}" for line in install),
+            "# The checkout is another user's inside the container.",
+            "RUN git config --system --add safe.directory /prm-scaling",
+            "WORKDIR /prm-scaling",
+        ]
+    else:
+        lines = [
+            "#     apptainer build prm-scaling.sif apptainer.def",
+            "#     apptainer exec prm-scaling.sif snakemake --cores all",
+            "Bootstrap: docker",
+            f"From: {base}",
+            "",
+            "%files",
+            "    requirements.txt /requirements.txt",
+            "",
+            "%post",
+            *(f"    {line}" for line in install),
+        ]
+    return NOTICE + "".join(f"{line}\n" for line in lines)
+
+
 def table(pins: dict[str, Any]) -> str:
     """The README's table of dependencies."""
     rows = ["| package | version | for | group |", "|---|---|---|---|"]
@@ -77,6 +112,7 @@ def expected() -> dict[Path, str]:
             files[ROOT / name] = requirements(pins, groups)
         else:
             files[ROOT / name] = conda_environment(pins, groups, "prm-scaling" if name == "environment.yml" else "")
+    files |= {ROOT / name: container(pins, name) for name in pins["containers"]}
     readme = ROOT / "README.md"
     if readme.exists():
         files[readme] = with_table(readme.read_text(), pins)

@@ -4,23 +4,32 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "pandas", "matplotlib", "snakemake", "dvc", "vllm")
+from prm_scaling.provenance.record import checksums, keep, versions
 
 
 def begin(log: str, threads: int) -> None:
-    """Sends output and errors to ``log`` as well as they come, and keeps to ``threads`` threads."""
+    """Sends output and errors to ``log`` as well as they come, keeps to ``threads`` threads, and keeps a record.
+
+    Snakemake gives a script its job as a global of the name ``snakemake``; a script run otherwise has no record.
+    """
     sys.stdout = sys.stderr = open(log, "w", buffering=1)  # noqa: SIM115 - it stays open for the job's life
     os.environ.update({"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"})
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+    script = sys.modules["__main__"]
+    if job := getattr(script, "snakemake", None):
+        keep(job, script.__file__ or "")
+
+
+def engine_of(parameters: Mapping[str, Any], resources: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's parameters with what is no parameter, as it changes no result: the GPUs that the job was given."""
+    return {**parameters, "gpus": resources.get("gpu", 0)}
 
 
 def progress(what: str) -> Callable[..., None]:
@@ -40,41 +49,26 @@ def progress(what: str) -> Callable[..., None]:
 
 
 def provenance(inputs: Iterable[str | Path], parameters: Any, seed: int) -> dict[str, Any]:
-    """Where a result comes from: commit, parameters, inputs' sums, versions, hardware; no time stamps.
+    """Where a result comes from: parameters, inputs' sums, versions, hardware; no commit and no time stamps.
 
     It is the same for the same run on the same machine, so that results stay equal byte for byte.
     """
     return {
-        "inputs": {str(path): checksum(path) for path in sorted(map(str, inputs)) if Path(path).is_file()},
+        "inputs": checksums(map(str, inputs)),
         "parameters": parameters,
         "seed": seed,
-        "versions": {"python": platform.python_version(), **{p: v for p in PACKAGES if (v := _version(p))}},
+        "versions": versions(),
         "machine": {"processor": platform.machine(), "system": platform.system()},
     }
 
 
-def commit() -> str:
-    """The checkout's commit, with ``+`` if files differ from it; empty outside a checkout."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def checksum(path: str | Path) -> str:
-    """SHA-256 of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def origin(inputs: Iterable[str | Path], parameters: Mapping[str, Any], seed: int) -> str:
+    """A hash of what a result follows from: what a killed job has kept in its ``work`` folder holds for no other."""
+    told = {name: value for name, value in parameters.items() if name != "work"}
+    text = json.dumps(provenance(inputs, told, seed), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
     """A JSON object from a file."""
     return json.loads(Path(path).read_text())
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

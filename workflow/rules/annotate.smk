@@ -19,6 +19,9 @@ rule annotate_human:
         f"logs/{P.scale}/annotate/{{chains}}-human.log",
     conda:
         "../envs/model.yaml"
+    threads: cores("annotate_human")
+    resources:
+        **asked("annotate_human"),
     params:
         steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
     message:
@@ -37,6 +40,9 @@ rule annotate_ratings:
         f"logs/{P.scale}/annotate/{{chains}}-ratings.log",
     conda:
         "../envs/model.yaml"
+    threads: cores("annotate_ratings")
+    resources:
+        **asked("annotate_ratings"),
     params:
         neutral_right=P.annotate.neutral_right,
     message:
@@ -61,11 +67,15 @@ rule annotate_monte_carlo:
     priority: 5
     conda:
         "../envs/model.yaml"
+    threads: cores("annotate_monte_carlo")
+    resources:
+        **asked("annotate_monte_carlo"),
     params:
         annotate={k: PARAMS["annotate"][k] for k in ("completer", "rollouts", "threshold")},
         max_tokens=P.chains.max_tokens,
         engine=PARAMS["engine"],
         sandbox=PARAMS["sandbox"],
+        work=lambda w: f"work/{P.scale}/annotate/{w.chains}-monte_carlo",
         seed=P.seed,
     message:
         "Monte Carlo labels of {wildcards.chains}"
@@ -87,9 +97,13 @@ rule annotate_judge:
         f"logs/{P.scale}/benchmarks/{{judge}}-{{chains}}.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("annotate_judge")
+    resources:
+        **asked("annotate_judge"),
     params:
         engine=PARAMS["engine"],
         steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
+        work=lambda w: f"work/{P.scale}/annotate/{w.chains}-{w.judge}",
     message:
         "Critiques of {wildcards.chains} by {wildcards.judge}"
     script:

@@ -21,6 +21,9 @@ rule rate_chains:
         chains=only(RATED),
     conda:
         "../envs/model.yaml"
+    threads: cores("rate_chains")
+    resources:
+        **asked("rate_chains"),
     params:
         separator=P.chains.separator,
     message:
@@ -45,10 +48,14 @@ rule sample_chains:
         chains=only(c for c in P.chains.sets if c not in RATED),
     conda:
         "../envs/model.yaml"
+    threads: cores("sample_chains")
+    resources:
+        **asked("sample_chains"),
     params:
         chains={k: PARAMS["chains"][k] for k in ("samples", "temperature", "max_tokens")},
         steps=lambda w: steps_of(P.domain_of_chains(w.chains)),
         engine=PARAMS["engine"],
+        work=lambda w: f"work/{P.scale}/chains/{w.chains}",
         seed=P.seed,
     message:
         "Sampling the chains of {wildcards.chains}"

@@ -3,7 +3,29 @@ import os
 import re
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+# The next major versions may change what is relied on: Snakemake's own objects, which tools/jobs.py reads because
+# nothing public tells the graph; and how DVC writes dvc.lock and templates dvc.yaml.
+BELOW = {"snakemake": 10, "dvc": 4}
+
+
+def refuse_untried_versions():
+    """An error that names a package whose major version is above what this workflow was written for."""
+    for package, bound in BELOW.items():
+        try:
+            installed = version(package)
+        except PackageNotFoundError:  # DVC: Snakemake alone makes all results too
+            continue
+        if int(installed.split(".")[0]) >= bound:
+            raise WorkflowError(
+                f"{package} {installed} is installed, and this workflow is written for {package} below {bound}: "
+                f'`./run setup` installs the pinned one, or `pip install "{package}<{bound}"`'
+            )
+
+
+refuse_untried_versions()
 
 BASE = Path(workflow.basedir)
 # The package is that of this checkout, here and in jobs, also inside a conda environment.
@@ -13,10 +35,12 @@ os.environ.update(PYTHONPATH=str(BASE / "src"))
 from prm_scaling.config import load_params
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.source import local_files
+from prm_scaling.resources import Needs
 
 P = load_params(BASE)
 PARAMS = P.model_dump(mode="json")
 R = P.results
+NEEDS = Needs.of(P, BASE)
 # What says how a job went, not what comes of it: a change there reruns nothing.
 BOOKKEEPING = {"src/prm_scaling/job.py"}
 
@@ -49,6 +73,20 @@ def code(script):
         fresh = set().union(*map(used_by, fresh)) - found
         found |= fresh
     return sorted(found)
+
+
+def cores(rule):
+    """The cores of a job of ``rule``, as a function of its wildcards."""
+    return lambda wildcards: NEEDS.asked(rule, dict(wildcards.items())).cpus
+
+
+def asked(rule):
+    """What else a job of ``rule`` asks a cluster for, as functions of its wildcards and of the attempt."""
+
+    def named(field):
+        return lambda wildcards, attempt: getattr(NEEDS.asked(rule, dict(wildcards.items()), attempt), field)
+
+    return {field: named(field) for field in ("mem_mb", "runtime", "gpu", "nodes")}
 
 
 def problem_files(sets):

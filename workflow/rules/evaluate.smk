@@ -8,26 +8,31 @@ wildcard_constraints:
     graded="|".join([*P.pools(), *P.chains.sets]),
 
 
+EVALUATED = expand(
+    f"{E_}/{{name}}.csv",
+    name=[
+        *(f"figure{n}" for n in range(1, 7)),
+        "table1",
+        "table2",
+        "anytime",
+        "duplicates",
+        "faults",
+        "pareto",
+        "router",
+        "verifier",
+        "noise",
+        "patterns",
+        "world",
+        "claims",
+    ],
+)
+
+
 rule evaluate:
     input:
-        expand(f"{E_}/figure{{n}}.csv", n=range(1, 7)),
-        expand(
-            f"{E_}/{{name}}.csv",
-            name=[
-                "table1",
-                "table2",
-                "anytime",
-                "duplicates",
-                "faults",
-                "pareto",
-                "router",
-                "verifier",
-                "noise",
-                "patterns",
-                "world",
-                "claims",
-            ],
-        ),
+        EVALUATED,
+        f"{E_}/metrics.json",
+        f"{E_}/jobs.csv",
 
 
 rule grade_pool:
@@ -40,8 +45,13 @@ rule grade_pool:
         f"{E_}/graded/{{graded}}.parquet",
     log:
         f"logs/{P.scale}/evaluate/graded-{{graded}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/graded-{{graded}}.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("grade_pool")
+    resources:
+        **asked("grade_pool"),
     params:
         steps=lambda w: steps_of(domain_of_graded(w.graded)),
         sandbox=PARAMS["sandbox"],
@@ -62,6 +72,9 @@ rule choose_aggregation:
         f"logs/{P.scale}/evaluate/aggregation.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("choose_aggregation")
+    resources:
+        **asked("choose_aggregation"),
     params:
         aggregation=P.search.aggregation,
         n=P.search.table_samples,
@@ -89,8 +102,13 @@ rule grade_tree:
         anytime=expand(f"{E_}/anytime/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
     log:
         f"logs/{P.scale}/evaluate/{{strategy}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/graded-{{strategy}}.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("grade_tree")
+    resources:
+        **asked("grade_tree"),
     params:
         answer=lambda w: P.search.answer(w.strategy),
         budgets=P.search.budgets,
@@ -117,6 +135,9 @@ rule accuracy:
         f"logs/{P.scale}/evaluate/accuracy.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("accuracy")
+    resources:
+        **asked("accuracy"),
     message:
         "Accuracy of every way to choose"
     script:
@@ -135,8 +156,13 @@ rule verifier:
         emergence=f"{E_}/emergence.csv",
     log:
         f"logs/{P.scale}/evaluate/verifier.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/verifier.tsv"
     conda:
         "../envs/analysis.yaml"
+    threads: cores("verifier")
+    resources:
+        **asked("verifier"),
     params:
         validation={P.domain_of_chains(c): c for c in VALIDATION},
         pools={prm: f"{P.search.policy}-{P.domain_of_training(prm.split('-')[0])}" for prm in P.prms()},
@@ -166,8 +192,13 @@ rule figure_tables:
         router=f"{E_}/router.csv",
     log:
         f"logs/{P.scale}/evaluate/figures.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/figure_tables.tsv"
     conda:
         "../envs/analysis.yaml"
+    threads: cores("figure_tables")
+    resources:
+        **asked("figure_tables"),
     params:
         pool=MAIN_POOL,
         training=P.train.ladder_set,
@@ -202,6 +233,9 @@ rule pareto:
         f"logs/{P.scale}/evaluate/pareto.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("pareto")
+    resources:
+        **asked("pareto"),
     params:
         policies=P.search.front.policies,
         pools=P.front_pools(),
@@ -224,6 +258,9 @@ rule label_noise:
         f"logs/{P.scale}/evaluate/noise.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("label_noise")
+    resources:
+        **asked("label_noise"),
     params:
         domains={P.domain_of_chains(c): c for c in P.annotate.audit},
         truth={c: TRUTH[c][0] for c in P.annotate.audit},
@@ -250,6 +287,9 @@ rule patterns:
         f"logs/{P.scale}/evaluate/patterns.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("patterns")
+    resources:
+        **asked("patterns"),
     params:
         prms={domain: P.prms_of(name)[0] for domain, name in P.main_sets().items()},
         policy=P.search.policy,
@@ -278,8 +318,13 @@ rule gradients:
         effects=f"{E_}/gradient_effects.json",
     log:
         f"logs/{P.scale}/evaluate/gradients.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/gradients.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("gradients")
+    resources:
+        **asked("gradients"),
     params:
         pairs=P.evaluate.gradient_pairs,
         n=P.search.table_samples,
@@ -302,6 +347,9 @@ rule world:
         f"logs/{P.scale}/evaluate/world.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("world")
+    resources:
+        **asked("world"),
     params:
         n=16,
         prms={p: f"{P.main_sets()[d]}-{P.train.size}" for p in P.pools() if (d := domain_of(p)) in P.main_sets()},
@@ -314,17 +362,21 @@ rule world:
 
 rule count_duplicates:
     input:
-        f"{R}/problems/duplicates.csv",
+        code("copy_table"),
+        table=f"{R}/problems/duplicates.csv",
     output:
         f"{E_}/duplicates.csv",
     log:
         f"logs/{P.scale}/evaluate/duplicates.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("count_duplicates")
+    resources:
+        **asked("count_duplicates"),
     message:
         "Duplicates of held-out problems, into git"
-    shell:
-        "cp {input} {output} > {log} 2>&1"
+    script:
+        "../scripts/copy_table.py"
 
 
 rule claims:
@@ -337,8 +389,13 @@ rule claims:
         f"{E_}/claims.csv",
     log:
         f"logs/{P.scale}/evaluate/claims.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/claims.tsv"
     conda:
         "../envs/analysis.yaml"
+    threads: cores("claims")
+    resources:
+        **asked("claims"),
     params:
         pool=MAIN_POOL,
         sizes=list(P.models.ladder),
@@ -359,3 +416,52 @@ rule claims:
         "The papers' claims, measured"
     script:
         "../scripts/claims.py"
+
+
+rule metrics:
+    input:
+        code("metrics"),
+        world=f"{E_}/world.csv",
+        verifier=f"{E_}/verifier.csv",
+        strategies=f"{E_}/figure4.csv",
+        noise=f"{E_}/noise.csv",
+    output:
+        f"{E_}/metrics.json",
+    log:
+        f"logs/{P.scale}/evaluate/metrics.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: cores("metrics")
+    resources:
+        **asked("metrics"),
+    params:
+        tables=["world", "verifier", "strategies", "noise"],
+        policy=P.search.policy,
+    message:
+        "Headline numbers for `dvc metrics`"
+    script:
+        "../scripts/metrics.py"
+
+
+# It waits for all that is timed.
+rule job_times:
+    input:
+        code("job_times"),
+        [rules.problems.input, rules.models.input, rules.chains.input, rules.annotate.input, rules.filter.input],
+        [rules.train.input, rules.search.input, EVALUATED, rules.metrics.output],
+    output:
+        f"{E_}/jobs.csv",
+    log:
+        f"logs/{P.scale}/evaluate/jobs.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: cores("job_times")
+    resources:
+        **asked("job_times"),
+    params:
+        records=f"logs/{P.scale}",
+        phases=["problems", "models", "chains", "annotate", "filter", "train", "search", "evaluate"],
+    message:
+        "Time and memory of every job"
+    script:
+        "../scripts/job_times.py"

@@ -38,6 +38,9 @@ rule draw_figure:
         f"logs/{P.scale}/figures/{{figure}}.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("draw_figure")
+    resources:
+        **asked("draw_figure"),
     params:
         caption=lambda w: CAPTIONS[w.figure].caption,
     message:
@@ -62,6 +65,9 @@ rule write_table:
         f"logs/{P.scale}/figures/{{table}}.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("write_table")
+    resources:
+        **asked("write_table"),
     params:
         caption=lambda w: CAPTIONS[w.table].caption,
     message:
@@ -72,7 +78,8 @@ rule write_table:
 
 rule copy_table:
     input:
-        f"{E_}/{{plain}}.csv",
+        code("copy_table"),
+        table=f"{E_}/{{plain}}.csv",
     output:
         report(
             f"{R}/tables/{{plain}}.csv",
@@ -84,12 +91,15 @@ rule copy_table:
         f"logs/{P.scale}/figures/{{plain}}.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("copy_table")
+    resources:
+        **asked("copy_table"),
     params:
         caption=lambda w: CAPTIONS[w.plain].caption,
     message:
         "Copying {wildcards.plain}"
-    shell:
-        "cp {input} {output} > {log} 2>&1"
+    script:
+        "../scripts/copy_table.py"
 
 
 rule write_page:
@@ -98,12 +108,16 @@ rule write_page:
         figures=expand(f"{F_}/{{figure}}.svg", figure=FIGURES),
         tables=expand(f"{R}/tables/{{table}}.csv", table=WRITTEN),
         plain=expand(f"{R}/tables/{{plain}}.csv", plain=PLAIN),
+        times=f"{E_}/jobs.csv",
     output:
         f"{R}/report.html",
     log:
         f"logs/{P.scale}/figures/report.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("write_page")
+    resources:
+        **asked("write_page"),
     params:
         parameters=PARAMS,
     message:

@@ -17,6 +17,9 @@ rule filter_consensus:
         f"logs/{P.scale}/filter/consensus.log",
     conda:
         "../envs/analysis.yaml"
+    threads: cores("filter_consensus")
+    resources:
+        **asked("filter_consensus"),
     params:
         train={k: PARAMS["train"][k] for k in ("sets", "chains")},
         domains={name: P.domain_of_training(name) for name in P.train.sets},

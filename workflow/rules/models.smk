@@ -26,6 +26,9 @@ rule make_tokenizer:
         f"logs/{P.scale}/models/tokenizer.log",
     conda:
         "../envs/model.yaml"
+    threads: cores("make_tokenizer")
+    resources:
+        **asked("make_tokenizer"),
     params:
         rates=rates("ladder"),
         vocabulary=P.models.pretraining.tokenizer_vocabulary,
@@ -49,6 +52,9 @@ rule make_documents:
         corpus="|".join(["ladder", *P.models.variants]),
     conda:
         "../envs/model.yaml"
+    threads: cores("make_documents")
+    resources:
+        **asked("make_documents"),
     params:
         rates=lambda w: rates(w.corpus),
         most=lambda w: most_documents(w.corpus),
@@ -80,6 +86,9 @@ rule pretrain:
     priority: lambda w: 10 + priority(w.model)
     conda:
         "../envs/model.yaml"
+    threads: cores("pretrain")
+    resources:
+        **asked("pretrain"),
     params:
         shape=lambda w: described(w.model),
         pretraining={k: PARAMS["models"]["pretraining"][k] for k in ("batch", "learning_rate")},
@@ -128,6 +137,9 @@ rule fetch_model:
         model="|".join(HUB) or "none",
     conda:
         "../envs/model.yaml"
+    threads: cores("fetch_model")
+    resources:
+        **asked("fetch_model"),
     params:
         model=lambda w: described(w.model),
     message:

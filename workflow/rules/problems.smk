@@ -17,6 +17,9 @@ rule make_problems:
         set=only(name for name, dataset in SETS.items() if dataset is None),
     conda:
         "../envs/model.yaml"
+    threads: cores("make_problems")
+    resources:
+        **asked("make_problems"),
     params:
         set=lambda w: PARAMS["problems"]["sets"][w.set],
         surfaces=PARAMS["problems"]["surfaces"],
@@ -50,6 +53,9 @@ rule read_problems:
         set=only(name for name, dataset in SETS.items() if dataset is not None and not dataset.labelled),
     conda:
         "../envs/model.yaml"
+    threads: cores("read_problems")
+    resources:
+        **asked("read_problems"),
     params:
         **READING,
     message:
@@ -80,6 +86,9 @@ rule list_duplicates:
         f"logs/{P.scale}/problems/duplicates.log",
     conda:
         "../envs/model.yaml"
+    threads: cores("list_duplicates")
+    resources:
+        **asked("list_duplicates"),
     message:
         "Duplicates of held-out problems"
     script:

@@ -39,11 +39,15 @@ rule sample_pool:
         f"logs/{P.scale}/benchmarks/pool-{{pool}}.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("sample_pool")
+    resources:
+        **asked("sample_pool"),
     params:
         search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps")},
         samples=lambda w: P.samples_of(w.pool),
         engine=PARAMS["engine"],
         steps=lambda w: steps_of(domain_of(w.pool)),
+        work=lambda w: f"work/{P.scale}/search/pool-{w.pool}",
         seed=P.seed,
     message:
         "Pool of samples {wildcards.pool}"
@@ -69,6 +73,9 @@ rule score_pool:
         f"logs/{P.scale}/benchmarks/scores-{{training}}-{{size}}.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("score_pool")
+    resources:
+        **asked("score_pool"),
     params:
         samples=P.search.pool,
         engine=PARAMS["engine"],
@@ -92,6 +99,9 @@ use rule score_pool as score_checkpoints with:
         f"logs/{P.scale}/search/emergence.log",
     benchmark:
         f"logs/{P.scale}/benchmarks/emergence.tsv"
+    threads: cores("score_checkpoints")
+    resources:
+        **asked("score_checkpoints"),
     params:
         samples=P.evaluate.emergence_samples,
         engine=PARAMS["engine"],
@@ -114,6 +124,9 @@ rule tune_router:
         f"logs/{P.scale}/benchmarks/{{strategy}}-thresholds.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("tune_router")
+    resources:
+        **asked("tune_router"),
     params:
         search={k: PARAMS["search"][k] for k in ("temperature", "step_tokens", "max_steps", "budgets")},
         sections=lambda w: P.search.sections(w.strategy),
@@ -143,6 +156,9 @@ rule time_searches:
         f"logs/{P.scale}/benchmarks/times.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("time_searches")
+    resources:
+        **asked("time_searches"),
     params:
         strategies={s: P.search.strategy_of(s) for s in ["sampling", *TREES]},
         sections={s: P.search.sections(s) for s in ["sampling", *TREES]},
@@ -177,6 +193,9 @@ rule search_tree:
         f"logs/{P.scale}/benchmarks/{{strategy}}.tsv"
     conda:
         "../envs/model.yaml"
+    threads: cores("search_tree")
+    resources:
+        **asked("search_tree"),
     params:
         strategy=lambda w: P.search.strategy_of(w.strategy),
         sections=lambda w: P.search.sections(w.strategy),

@@ -30,6 +30,9 @@ rule train_prm:
     priority: lambda w: priority(w.size)
     conda:
         "../envs/model.yaml"
+    threads: cores("train_prm")
+    resources:
+        **asked("train_prm"),
     params:
         train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
         shares=[],

@@ -1,6 +1,8 @@
 """annotate: a judge LM's critiques, parsed."""
 
-from prm_scaling.job import begin, progress
+import shutil
+
+from prm_scaling.job import begin, engine_of, origin, progress
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -9,24 +11,33 @@ import torch
 from prm_scaling.annotate.judge import annotate
 from prm_scaling.annotate.record import Annotation
 from prm_scaling.chains.record import Chain
+from prm_scaling.chains.slices import in_slices
 from prm_scaling.chains.steps import Steps
 from prm_scaling.engines.load import load_policy
 from prm_scaling.problems.world.truth import is_correction
 from prm_scaling.storage import read_records, write_records
 
 torch.set_num_threads(snakemake.threads)
-judge, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
+judge, tokenizer = load_policy(snakemake.input.model, engine_of(snakemake.params.engine, snakemake.resources))
 chains = read_records(snakemake.input.chains, Chain)
 steps = Steps(tokenizer, **snakemake.params.steps)
-annotations = annotate(
+annotations = in_slices(
     chains,
-    snakemake.wildcards.judge,
-    judge,
-    tokenizer,
-    steps,
-    lambda chain, step: is_correction(chain.domain, step),
-    snakemake.params.steps["separator"],
-    progress("critiques"),
+    lambda some: annotate(
+        some,
+        snakemake.wildcards.judge,
+        judge,
+        tokenizer,
+        steps,
+        lambda chain, step: is_correction(chain.domain, step),
+        snakemake.params.steps["separator"],
+        progress("critiques"),
+    ),
+    Annotation,
+    snakemake.params.work,
+    origin(snakemake.input, snakemake.params, 0),
 )
 write_records(snakemake.output[0], annotations, Annotation)
 print(f"{sum(a.first_error is None for a in annotations)} of {len(annotations)} critiques gave no verdict")
+# Only a finished job clears what it kept: a killed one goes on from there.
+shutil.rmtree(snakemake.params.work)

@@ -1,6 +1,8 @@
 """annotate: the first error of each chain by rollouts and binary search."""
 
-from prm_scaling.job import begin, progress
+import shutil
+
+from prm_scaling.job import begin, engine_of, origin, progress
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -10,6 +12,7 @@ from prm_scaling.annotate.monte_carlo import annotate
 from prm_scaling.annotate.record import Annotation
 from prm_scaling.chains.answers import extract_answer
 from prm_scaling.chains.record import Chain
+from prm_scaling.chains.slices import in_slices
 from prm_scaling.engines.interface import Sampling
 from prm_scaling.engines.load import load_policy
 from prm_scaling.problems.record import Problem
@@ -20,7 +23,7 @@ from prm_scaling.verify.sandbox import Sandbox
 
 torch.set_num_threads(snakemake.threads)
 spec = snakemake.params.annotate
-policy, tokenizer = load_policy(snakemake.input.model, snakemake.params.engine)
+policy, tokenizer = load_policy(snakemake.input.model, engine_of(snakemake.params.engine, snakemake.resources))
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
 sandbox = Sandbox(**snakemake.params.sandbox, workers=snakemake.threads)
 
@@ -33,15 +36,18 @@ def graded(asked):
     return grade(owners, answers, sandbox, snakemake.threads)
 
 
-annotations = annotate(
+sampling = Sampling(spec["completer"]["temperature"], 1.0, snakemake.params.max_tokens)
+seed = seed_of(snakemake.params.seed, "monte_carlo") % 2**31
+annotations = in_slices(
     read_records(snakemake.input.chains, Chain),
-    policy,
-    graded,
-    spec["rollouts"],
-    spec["threshold"],
-    Sampling(spec["completer"]["temperature"], 1.0, snakemake.params.max_tokens),
-    seed_of(snakemake.params.seed, "monte_carlo") % 2**31,
-    progress("chains located"),
+    lambda chains: annotate(
+        chains, policy, graded, spec["rollouts"], spec["threshold"], sampling, seed, progress("chains located")
+    ),
+    Annotation,
+    snakemake.params.work,
+    origin(snakemake.input, snakemake.params, seed),
 )
 write_records(snakemake.output[0], annotations, Annotation)
 print(f"{sum(len(a.probed) for a in annotations) * spec['rollouts']} rollouts for {len(annotations)} chains")
+# Only a finished job clears what it kept: a killed one goes on from there.
+shutil.rmtree(snakemake.params.work)

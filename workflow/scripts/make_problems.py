@@ -1,11 +1,14 @@
 """problems: one set made by the embedded generator, without those that a held-out set has too."""
 
+from prm_scaling.job import begin
 from prm_scaling.problems.account import Account
 from prm_scaling.problems.duplicates import HeldOut
 from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.domain import Surface
 from prm_scaling.problems.world.generate import generate
 from prm_scaling.storage import read_records, write_json, write_records
+
+begin(snakemake.log[0], snakemake.threads)
 
 name, spec = snakemake.wildcards.set, snakemake.params.set
 surface = snakemake.params.surfaces[spec["surface"]]

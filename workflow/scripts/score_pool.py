@@ -4,7 +4,7 @@ import math
 import time
 from pathlib import Path
 
-from prm_scaling.job import begin, progress, read_json
+from prm_scaling.job import begin, engine_of, progress, read_json
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -21,7 +21,7 @@ from prm_scaling.search.size import size_of
 from prm_scaling.storage import read_records, write_records
 
 torch.set_num_threads(snakemake.threads)
-engine = snakemake.params.engine
+engine = engine_of(snakemake.params.engine, snakemake.resources)
 tokenizer = load_tokenizer(*source_of(snakemake.input.tokenizer))
 pools = {Path(path).stem: read_records(path, Chain) for path in snakemake.input.pools}
 # Samples are numbered from 0 in a chain's id.

@@ -1,11 +1,9 @@
 """search: one strategy, guided by the PRM of each seed in turn, at every budget, one after the other."""
 
-import hashlib
-import json
 import shutil
 from pathlib import Path
 
-from prm_scaling.job import begin, progress, provenance, read_json
+from prm_scaling.job import begin, engine_of, origin, progress, read_json
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -26,7 +24,8 @@ from prm_scaling.storage import read_records, write_records
 from prm_scaling.verify.sandbox import Sandbox
 
 torch.set_num_threads(snakemake.threads)
-spec, engine, separator = snakemake.params.search, snakemake.params.engine, snakemake.params.separator
+spec, separator = snakemake.params.search, snakemake.params.separator
+engine = engine_of(snakemake.params.engine, snakemake.resources)
 name, strategy = snakemake.wildcards.strategy, STRATEGIES[snakemake.params.strategy]
 policy, tokenizer = load_policy(snakemake.input.model, engine)
 problems = [p for path in snakemake.input.problems for p in read_records(path, Problem)]
@@ -34,8 +33,7 @@ questions = [p.question for p in problems]
 asked = [(q, prompt_tokens(q, tokenizer)) for q in questions]
 # The router's thresholds, chosen on validation problems for each budget.
 tuned = {budget: found for path in snakemake.input.thresholds for budget, found in read_json(path).items()}
-told = {k: v for k, v in snakemake.params.items() if k != "work"}
-origin = json.dumps(provenance(snakemake.input, told, snakemake.params.seed), sort_keys=True)
+key = origin(snakemake.input, snakemake.params, snakemake.params.seed)
 
 
 def start(budget):
@@ -79,7 +77,6 @@ def search(prm: str, kept: Kept) -> tuple[list[Candidate], list[Cost]]:
 for prm, to_candidates, to_costs in zip(
     snakemake.input.prms, snakemake.output.candidates, snakemake.output.costs, strict=True
 ):
-    key = hashlib.sha256(f"{prm} {origin}".encode()).hexdigest()[:16]
     kept = Kept(Path(snakemake.params.work) / Path(prm).parent.name, key)
     candidates, costs = search(prm, kept)
     write_records(to_candidates, candidates, Candidate)

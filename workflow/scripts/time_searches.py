@@ -1,6 +1,6 @@
 """search: seconds of every strategy at every budget: one engine, warm, the strategies taking turns."""
 
-from prm_scaling.job import begin, progress, read_json
+from prm_scaling.job import begin, engine_of, progress, read_json
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -22,14 +22,15 @@ from prm_scaling.verify.sandbox import Sandbox
 
 torch.set_num_threads(snakemake.threads)
 p, spec, timing = snakemake.params, snakemake.params.search, snakemake.params.timing
-policy, tokenizer = load_policy(snakemake.input.model, p.engine)
+engine = engine_of(p.engine, snakemake.resources)
+policy, tokenizer = load_policy(snakemake.input.model, engine)
 sets = [read_records(path, Problem) for path in snakemake.input.problems]
 # As many of each set.
 problems = [problem for of_set in sets for problem in of_set[: -(-timing["questions"] // len(sets))]]
 asked = [(problem.question, prompt_tokens(problem.question, tokenizer)) for problem in problems]
 scheduler = Scheduler(
     policy,
-    load_scorer(snakemake.input.prm, tokenizer, p.engine, [q for q, _ in asked]),
+    load_scorer(snakemake.input.prm, tokenizer, engine, [q for q, _ in asked]),
     Steps(tokenizer, p.separator).ends,
     Limits(spec["temperature"], spec["step_tokens"], spec["max_steps"], p.separator),
     (size_of(snakemake.input.model), size_of(snakemake.input.prm)),

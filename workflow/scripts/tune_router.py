@@ -1,6 +1,6 @@
 """search: the router's thresholds, chosen on validation problems at the cost of sampling the budget."""
 
-from prm_scaling.job import begin, progress
+from prm_scaling.job import begin, engine_of, progress
 
 begin(snakemake.log[0], snakemake.threads)
 
@@ -23,7 +23,8 @@ from prm_scaling.storage import read_records, write_json
 from prm_scaling.verify.sandbox import Sandbox
 
 torch.set_num_threads(snakemake.threads)
-spec, engine, separator = snakemake.params.search, snakemake.params.engine, snakemake.params.separator
+spec, separator = snakemake.params.search, snakemake.params.separator
+engine = engine_of(snakemake.params.engine, snakemake.resources)
 policy, tokenizer = load_policy(snakemake.input.model, engine)
 problems = {p.id: p for path in snakemake.input.problems for p in read_records(path, Problem)}
 asked = [(p.question, prompt_tokens(p.question, tokenizer)) for p in problems.values()]

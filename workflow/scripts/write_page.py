@@ -21,4 +21,4 @@ for path in map(Path, snakemake.input.plain):
     rows = pd.read_csv(path).to_html(index=False, float_format="%.3g", border=0, na_rep="")
     shown.append((known[path.stem].title, f"<p>{escape(known[path.stem].caption)}</p>{rows}"))
 with whole(snakemake.output[0]) as temporary:
-    temporary.write_text(render(figures, shown, None, snakemake.params.parameters))
+    temporary.write_text(render(figures, shown, pd.read_csv(snakemake.input.times), snakemake.params.parameters))

@@ -17,6 +17,8 @@ def options(engine: dict) -> dict[str, Any]:
         "dtype": engine["dtype"],
         "max_num_seqs": engine["rows"],
         "kv_cache_memory_bytes": engine["cache_megabytes"] << 20,
+        # The weights of large models are split over the job's GPUs.
+        "tensor_parallel_size": max(1, engine.get("gpus", 1)),
         "disable_log_stats": True,
     }
     if engine["context"]:

@@ -18,6 +18,8 @@ from prm_scaling.plots.names import title as titled
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 FONT_SCALE = 1.25  # a screen is read from further away than a page
+# Columns of the jobs' table that their names do not explain.
+HEADS = {"seconds": "Time", "cpu_seconds": "Processor time", "megabytes": "Memory (MB)", "critical": "Longest chain"}
 
 
 def render(
@@ -31,7 +33,8 @@ def render(
     Args:
         figures: for each its name, title, caption, and the path of its SVG (put into the page) or PNG (as data).
         tables: for each its title and its HTML, as ``tables.table1(frame, tables.html)`` gives it.
-        times: one row a job; a column ``seconds`` is summed, by ``phase`` too if there is one. None leaves it out.
+        times: one row a job; a column ``seconds`` is summed, by ``phase`` too if there is one; ``critical`` marks the
+            jobs of the longest chain. None leaves it out.
         parameters: what the results were made with.
 
     Raises ``ValueError`` for two figures of one name, whose ids would clash, and for a file that is no SVG or PNG.
@@ -103,15 +106,19 @@ def _times(times: pd.DataFrame) -> dict:
         if "phase" in times:
             by_phase = times.groupby("phase", sort=False)["seconds"].agg(["size", "sum"])
             sums = [[str(phase), f"{row['size']:.0f}", duration(row["sum"])] for phase, row in by_phase.iterrows()]
-    heads = ["Time" if c == "seconds" else titled(c) for c in times]
-    return {"heads": heads, "rows": rows, "sums": sums, "total": total, "count": len(times)}
+    heads = [HEADS.get(c) or titled(c) for c in times]
+    chain = times[times["critical"]] if "critical" in times else times[:0]
+    longest = {"count": len(chain), "total": duration(chain["seconds"].sum())} if len(chain) else None
+    return {"heads": heads, "rows": rows, "sums": sums, "total": total, "count": len(times), "longest": longest}
 
 
 def _shown(column: str, value: Any) -> str:
     if not isinstance(value, str) and pd.isna(value):
         return "–"
-    if column == "seconds":
+    if column in ("seconds", "cpu_seconds"):
         return duration(value)
+    if column == "critical":
+        return "✓" if value else ""
     return f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 

@@ -15,7 +15,6 @@ class Job:
     input: tuple[str, ...]
     output: tuple[str, ...]
     log: tuple[str, ...]
-    benchmark: str
     params: dict[str, Any]
     threads: int
     resources: dict[str, Any]

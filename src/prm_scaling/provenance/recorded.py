@@ -64,12 +64,6 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, which is what models' records name their inputs by."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def recorded(results: str) -> Recorded:
     """The committed run whose results lie in ``results``; :class:`NotRecorded` where DVC cannot say."""
     lock = Path("dvc.lock")

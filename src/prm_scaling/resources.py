@@ -1,0 +1,142 @@
+"""What a job asks a cluster for: cores, memory, minutes, GPUs; all follow from its models' sizes and its work.
+
+The GPUs of a job share its models' weights, in training with what :data:`TRAINING_BYTES` counts; beside them each GPU
+holds the keys and values (``engine.cache_megabytes`` a model) of its share of the heads. Minutes are those of the plan
+(``./run plan``), twice over, as its promise is a factor of two. What a job asks for makes no result stale: Snakemake
+and DVC do not look at it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prm_scaling.config import EngineParams, Params
+from prm_scaling.provenance.rates import rates_of, seconds_of
+from prm_scaling.provenance.work import Load, Work
+from prm_scaling.strict import Count, Strict
+
+WEIGHT_BYTES = {"float32": 4, "bfloat16": 2}
+# Per parameter, in float32: weights, gradients, and the two moments of AdamW (Rajbhandari et al., ZeRO, section 3.1).
+TRAINING_BYTES = 16
+# Embeddings are not counted among a model's parameters; they are under a tenth of those that need more than one GPU.
+EMBEDDINGS = 1.1
+# Of each GPU: CUDA's context, activations, and what an allocator loses.
+GPU_OVERHEAD = 8e9
+# A token of a training example and its target, as Python objects.
+EXAMPLE_BYTES = 40
+# Megabytes of Python with the libraries of tables, and of models.
+TABLES, LIBRARIES = 1500, 3000
+# Texts, tables and records that a job has at hand beside its models, a row.
+ROW_BYTES = 10_000
+# What a job may take in any case: starting Python from a shared file system alone can take a minute.
+LEAST_MINUTES = 3
+MARGIN = 2
+CORES_PER_GPU = 8
+MOST_CORES = 16
+# A core more for each ten minutes of grading: programs and comparisons run in workers beside each other.
+GRADING_SECONDS = 600
+
+
+class Node(Strict):
+    """The cluster's nodes that have GPUs, and its longest time limit."""
+
+    gpus: Count
+    gpu_gigabytes: Count
+    hours: Count
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one job asks for, by Snakemake's names: memory of each node, minutes, the GPUs of all nodes together."""
+
+    cpus: int
+    mem_mb: int
+    runtime: int
+    gpu: int
+    nodes: int
+
+
+class Needs:
+    """What the jobs of a scale ask for on nodes of one kind."""
+
+    def __init__(self, params: Params, rates: dict[str, Any], node: Node) -> None:
+        self._engine = params.engine
+        self._work = Work(params, rates)
+        self._rates = rates
+        self._node = node
+
+    @classmethod
+    def of(cls, params: Params, checkout: Path) -> "Needs":
+        """By the rates that hold in a checkout, and the nodes that profiles/slurm/node.yaml describes."""
+        node = Node.model_validate(yaml.safe_load((checkout / "profiles" / "slurm" / "node.yaml").read_text()))
+        return cls(params, rates_of(checkout), node)
+
+    def asked(self, rule: str, wildcards: Mapping[str, str], attempt: int = 1) -> Asked:
+        """What the job of ``rule`` asks for at its ``attempt``, counted from 1: more memory and time each time."""
+        load = self._work.load(rule, wildcards)
+        gpus = gpus_of(load, self._engine, self._node)
+        nodes = max(1, ceil(gpus / self._node.gpus))
+        seconds = seconds_of(load, self._rates, self._engine.device)
+        cpus = CORES_PER_GPU * ceil(gpus / nodes) if gpus else cores_of(load, seconds)
+        minutes = max(LEAST_MINUTES, ceil(MARGIN * seconds / (gpus or cpus) / 60)) * attempt
+        return Asked(
+            cpus=cpus,
+            mem_mb=megabytes_of(load, self._engine) * attempt,
+            # What takes longer ends there and goes on from its checkpoint when it is submitted again.
+            runtime=min(minutes, 60 * self._node.hours),
+            gpu=gpus,
+            nodes=nodes,
+        )
+
+
+def weights_of(load: Load, engine: EngineParams) -> float:
+    """Bytes of a job's models, which its GPUs share: with gradients and moments where one is trained."""
+    return load.held * EMBEDDINGS * (TRAINING_BYTES if load.examples else WEIGHT_BYTES[engine.dtype])
+
+
+def caches_of(load: Load, engine: EngineParams) -> int:
+    """Bytes of keys and values, on each GPU alike: a cache for each model that generates or scores."""
+    models = 0 if load.examples else 2 if load.generate and load.reward else 1
+    return models * (engine.cache_megabytes << 20)
+
+
+def gpus_of(load: Load, engine: EngineParams, node: Node) -> int:
+    """The fewest GPUs that hold a job's models: 0 without one, a power of two on one node, or whole nodes.
+
+    Powers of two divide the heads of every model, as tensor parallelism wants it.
+
+    Raises:
+        ValueError: a GPU has no room beside the caches.
+    """
+    if engine.device == "cpu" or not load.parameters:
+        return 0
+    room = node.gpu_gigabytes * 1e9 - GPU_OVERHEAD - caches_of(load, engine)
+    if room <= 0:
+        raise ValueError(
+            f"profiles/slurm/node.yaml: gpu_gigabytes {node.gpu_gigabytes} leaves no room beside the caches of "
+            f"{engine.cache_megabytes} MB (engine.cache_megabytes); lower that, or name larger GPUs"
+        )
+    least, count = ceil(weights_of(load, engine) / room), 1
+    while count < least:
+        count *= 2
+    return count if count <= node.gpus else ceil(least / node.gpus) * node.gpus
+
+
+def cores_of(load: Load, seconds: float) -> int:
+    """One, and more where there is much to grade."""
+    return min(MOST_CORES, 1 + int(seconds // GRADING_SECONDS)) if load.graded or load.tested else 1
+
+
+def megabytes_of(load: Load, engine: EngineParams) -> int:
+    """Host memory of a job, in megabytes: its libraries, its examples and records, and its models."""
+    if not load.parameters:
+        return TABLES + ceil((load.rows + load.graded + load.tested) * ROW_BYTES / 1e6)
+    if engine.device == "cpu":
+        models = weights_of(load, engine) + caches_of(load, engine)
+    else:  # they pass through host memory when they are read and written, trained ones in float32
+        models = load.held * EMBEDDINGS * WEIGHT_BYTES["float32" if load.examples else engine.dtype]
+    return LIBRARIES + ceil((models + load.examples * EXAMPLE_BYTES) / 1e6)
