@@ -78,7 +78,7 @@ def test_two_processes_train_the_prm_that_one_does(training, alone):
         found = load_file(Path(path) / "model.safetensors")
         assert found.keys() == weights.keys()
         for name, values in found.items():
-            torch.testing.assert_close(values, weights[name], rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(values, weights[name], rtol=1e-2, atol=1e-3)
     assert not torch.equal(
         load_file(Path(two.kept[0][1]) / "model.safetensors")["score.weight"], weights["score.weight"]
     )
