@@ -19,7 +19,7 @@ from jobs import workflow_of
 
 def graph() -> dict:
     """Rules and jobs of the checkout in the current folder."""
-    phases = {path.stem for path in Path("workflow/rules").glob("*.smk")} - {"common"}
+    phases = {path.stem for path in Path("workflow/rules").glob("*.smk")} - {"common", "docs"}
     with workflow_of(phases) as workflow:
         rules = {
             rule.name: {
@@ -29,6 +29,8 @@ def graph() -> dict:
                 "log": list(map(str, rule.log)),
                 "conda": rule.conda_env,
                 "message": rule.message,
+                "benchmark": str(rule.benchmark or ""),
+                "resources": [name for name in rule.resources if not name.startswith("_")],
             }
             for rule in workflow.rules
         }

@@ -1,6 +1,7 @@
 """`why` and `verify`: what they compare, what they call equal, and what they refuse."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +202,20 @@ def test_a_walk_names_an_input_that_the_model_never_saw(run):
     Path(PRM).write_text(json.dumps(record))
     _, wrong = walked(run)
     assert any(f"was made without {CHAINS}" in line for line in wrong)
+
+
+def test_a_walk_names_a_result_that_is_not_what_its_job_made(run):
+    """Wrong behaviour: at a scale that dvc.lock does not have, an edited result passes for the job's."""
+    log = Path("logs/chains/c.log")
+    log.parent.mkdir(parents=True)
+    told = {"ended": "2026-01-01", "seconds": 3.2, "commit": "abc", "dirty": True, "changed": ["params.yaml"]}
+    log.with_suffix(".json").write_text(json.dumps({**told, "outputs": {CHAINS: sha256(CHAINS)}}))
+    walk = Walk(makers(GRAPH), Recorded({}, {}, {}, ""))
+    chains = replace(GRAPH[1], log=(str(log),))
+    assert "made at 2026-01-01, in 3 s, commit abc with changed params.yaml" in "\n".join(walk.job(chains))
+    assert walk.wrong == []
+    Path(CHAINS).write_text("edited")
+    assert any(f"✗ {CHAINS} is not what its job made" in line for line in walk.facts(chains))
 
 
 def test_without_a_record_of_the_scale_only_what_is_missing_is_told(run):

@@ -139,6 +139,59 @@ def test_a_checkpoint_that_was_not_written_to_its_end_is_passed_over(unbroken, t
     assert seen[0] == 5 and same(weights, again) and resumed == metrics
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
+def test_a_checkpoint_with_a_flipped_byte_is_passed_over(unbroken, tmp_path, name):
+    """Wrong behaviour: training goes on from weights or moments that no training ever had."""
+    weights, metrics, _, _ = unbroken
+    with pytest.raises(Killed):
+        train(tmp_path / "work", report=killer(10))
+    flip(tmp_path / "work" / "checkpoint-8" / name)
+    seen: list[int] = []
+    again, resumed = train(tmp_path / "work", report=lambda step, *_: seen.append(step))
+    assert seen[0] == 5 and same(weights, again) and resumed == metrics
+
+
+def flip(path: Path) -> None:
+    """Change one byte in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_checkpoint_of_other_settings_is_not_gone_on_from(unbroken, tmp_path):
+    """Wrong behaviour: killed, a parameter changed, run again: a model half of the old parameters, half of the new."""
+    weights, metrics, _, _ = unbroken
+    with pytest.raises(Killed):
+        train(tmp_path / "work", report=killer(10), settings=Settings(20, 4, 0.01, seed=3))
+    again, repeated = train(tmp_path / "work")
+    assert same(weights, again) and repeated == metrics
+
+
+@pytest.mark.parametrize("damage", [shutil.rmtree, lambda folder: flip(folder / "model.safetensors")])
+def test_a_kept_checkpoint_that_was_lost_is_made_again(unbroken, tmp_path, damage):
+    """Wrong behaviour: training resumes past it, and the job ends without an output, or with a damaged one."""
+    _, metrics, keep, _ = unbroken
+    kept = {step: tmp_path / str(step) for step in keep}
+    with pytest.raises(Killed):
+        train(tmp_path / "work", kept, killer(10))
+    damage(tmp_path / "work" / "kept-6")
+    seen: list[int] = []
+    _, resumed = train(tmp_path / "work", kept, lambda step, *_: seen.append(step))
+    assert seen[0] == 5 and resumed == metrics
+    assert same(loaded(kept[6]), loaded(keep[6]))
+
+
+def test_half_a_line_of_metrics_does_not_stop_a_training(unbroken, tmp_path):
+    """Wrong behaviour: after a full disk, an error of JSON at the end of each training, until someone looks."""
+    weights, metrics, _, _ = unbroken
+    with pytest.raises(Killed):
+        train(tmp_path / "work", report=killer(10))
+    with (tmp_path / "work" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 11, "lo')
+    again, resumed = train(tmp_path / "work")
+    assert same(weights, again) and resumed == metrics
+
+
 def test_a_finished_run_is_not_trained_further(unbroken, tmp_path):
     weights, metrics, _, _ = unbroken
     train(tmp_path / "work")

@@ -1,8 +1,11 @@
 """The graph of jobs is whole at every scale, and DVC's graph of phases says the same as Snakemake's of jobs."""
 
+import ast
 import copy
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import chain
@@ -10,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkout import call, choose_scale, copy_to
+from checkout import call, choose_scale, copy_to, environment
 from conftest import ROOT
 from pydantic import ValidationError
 
@@ -18,7 +21,9 @@ from prm_scaling.config import Params, merged
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "default", "results": "results"}
 SCALES = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
-PHASES = [p for p in re.findall(r"rules/(\w+)\.smk", (ROOT / "Snakefile").read_text()) if p != "common"]
+# Rules of no phase: functions, and pictures that no result depends on.
+APART = {"common", "docs"}
+PHASES = [p for p in re.findall(r"rules/(\w+)\.smk", (ROOT / "Snakefile").read_text()) if p not in APART]
 # What every stage depends on, besides the rules and scripts of its own.
 COMMON = {"Snakefile", "src/prm_scaling/config.py", "workflow/rules/common.smk"}
 
@@ -102,7 +107,7 @@ def test_a_dry_run_of_every_scale_shows_the_whole_graph(scale, checkout, graphs)
 
 
 def test_every_rule_runs_at_some_scale(graphs, rules):
-    assert {job["rule"] for graph in graphs.values() for job in graph["jobs"]} == set(rules) - {"all"}
+    assert {job["rule"] for graph in graphs.values() for job in graph["jobs"]} == set(rules) - {"all", "rule_graph"}
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -116,7 +121,7 @@ def test_no_phase_reads_from_a_later_one(scale, graphs):
 def test_a_phase_is_a_file_and_a_target_of_one_name(rules):
     assert [name for name, rule in rules.items() if rule["target"] and name != "all"] == PHASES
     assert all(rules[phase]["phase"] == phase for phase in PHASES)
-    assert {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} == {"common", *PHASES}
+    assert {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} == {*APART, *PHASES}
 
 
 def test_what_the_readme_names_of_the_results_is_made(graphs):
@@ -125,13 +130,48 @@ def test_what_the_readme_names_of_the_results_is_made(graphs):
     assert named and named <= set(made(graphs["default"]))
 
 
-def test_every_rule_has_log_environment_and_message(rules):
+def test_every_rule_has_log_environment_message_and_resources(rules):
     for name, rule in rules.items():
         if not rule["target"]:
             assert rule["log"], f"{name} has no log"
             assert rule["message"], f"{name} has no message"
+            # What no result depends on runs beside Snakemake.
+            assert name == "rule_graph" or {"mem_mb", "runtime"} <= set(rule["resources"]), f"{name} has no resources"
             environment = ROOT / "workflow" / "rules" / (rule["conda"] or "no environment")
             assert environment.resolve().is_file(), f"{name}: {environment}"
+
+
+def test_whatever_holds_a_model_is_timed(graphs, rules):
+    """Wrong behaviour: the longest jobs of a run leave no times that a later plan could go by."""
+    costly = {
+        job["rule"]
+        for job in graphs["default"]["jobs"]
+        if any("/models/" in path and path.endswith(".safetensors") for path in [*job["input"], *job["output"]])
+    }
+    assert {"pretrain", "train_prm", "search_tree", "sample_pool", "gradients"} <= costly
+    assert {rule for rule in costly if not rules[rule]["benchmark"]} == set()
+
+
+def test_a_version_above_the_bounds_is_refused(tmp_path):
+    """Wrong behaviour: another major version, and an error from deep inside, or results that differ."""
+    found = tmp_path / "dvc-4.0.0.dist-info"
+    found.mkdir()
+    (found / "METADATA").write_text("Metadata-Version: 2.1\nName: dvc\nVersion: 4.0.0\n")
+    copy = copy_to(tmp_path / "copy")
+    python = {**environment(copy), "PYTHONPATH": f"{tmp_path}{os.pathsep}{copy / 'src'}"}
+    done = subprocess.run(["snakemake", "-n"], cwd=copy, env=python, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "dvc 4.0.0 is installed, and this workflow is written for dvc below 4" in done.stdout + done.stderr
+
+
+def test_the_pins_are_within_the_bounds():
+    source = (ROOT / "workflow" / "rules" / "common.smk").read_text()
+    bounds = ast.literal_eval(re.search(r"^BELOW = (.*)$", source, re.MULTILINE)[1])
+    pins = yaml.safe_load((ROOT / "pins.yaml").read_text())["groups"]["workflow"]
+    assert set(bounds) == {"snakemake", "dvc"}
+    for package, bound in bounds.items():
+        assert int(pins[package]["version"].split(".")[0]) == bound - 1
+        assert f"below {bound}, as " in pins[package]["reason"]
 
 
 def test_every_script_exists_and_is_used(rules):
@@ -260,6 +300,17 @@ def test_dvc_versions_what_git_does_not(checkout):
         for out, options in stage["outs"].items():
             ignored = call(checkout, "git", "check-ignore", "--quiet", out).returncode == 0
             assert ignored == options.get("cache", True), out
+
+
+def test_what_dvc_shows_is_made(graphs):
+    """Wrong behaviour: `dvc metrics` and `dvc plots` name files that no job writes, and show nothing."""
+    text = (ROOT / "dvc.yaml").read_text().replace("${results}", "results").replace("${scale}", "default")
+    told = yaml.safe_load(text)
+    shown = {path for entry in told["plots"] for path in ([entry] if isinstance(entry, str) else entry)}
+    assert shown and told["metrics"]
+    assert shown | set(told["metrics"]) <= set(made(graphs["default"]))
+    pictures = {path for path in made(graphs["default"]) if path.endswith(".png")}
+    assert pictures <= shown
 
 
 def test_dvc_can_read_its_graph(checkout):

@@ -53,7 +53,7 @@ def record_writer(path: str | Path, kind: type, rows: int = ROWS) -> Iterator[Ca
     of ``rows`` records.
     """
     schema, names = schema_of(kind), [f.name for f in dataclasses.fields(kind)]
-    with whole(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+    with whole(path) as temporary, _writer(temporary, schema) as file:
         batch: list[Any] = []
         characters, written = 0, False
 
@@ -74,6 +74,11 @@ def record_writer(path: str | Path, kind: type, rows: int = ROWS) -> Iterator[Ca
         yield add
         if batch or not written:
             flush()
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Of a file whose reader finds a damaged byte."""
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
 def write_records(path: str | Path, records: Iterable, kind: type) -> None:
@@ -97,7 +102,7 @@ def stream_records(path: str | Path, kind: type[Kind], rows: int = ROWS) -> Iter
     """
     frozen = [_freezer(hint) for hint in typing.get_type_hints(kind).values()]
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(schema_of(kind)):
                 raise ValueError(
                     f"{path}: its columns are not those of {kind.__name__} ({file.schema_arrow.names}); "

@@ -10,7 +10,7 @@ rule rule_graph:
     output:
         "workflow/report/rulegraph.svg",
     log:
-        "logs/docs/rulegraph.log",
+        f"logs/{P.scale}/docs/rulegraph.log",
     conda:
         "../envs/graph.yaml"
     message:

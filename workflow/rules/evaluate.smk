@@ -460,6 +460,7 @@ rule job_times:
         **asked("job_times"),
     params:
         records=f"logs/{P.scale}",
+        phases=["problems", "models", "chains", "annotate", "filter", "train", "search", "evaluate"],
     message:
         "Time and memory of every job"
     script:

@@ -8,7 +8,7 @@ from prm_scaling.storage import whole
 
 begin(snakemake.log[0], snakemake.threads)
 
-times = read_times(Path(snakemake.params.records))
+times = [time for time in read_times(Path(snakemake.params.records)) if time.phase in snakemake.params.phases]
 if not times:
     raise SystemExit(f"{snakemake.params.records}: no job left a record of its time here; run what is to be timed")
 with whole(snakemake.output[0]) as temporary:

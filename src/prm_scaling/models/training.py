@@ -1,8 +1,11 @@
 """One training loop for causal LMs and PRMs, on transformers' Trainer: resumable, with kept checkpoints."""
 
+import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+import shutil
+from array import array
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +28,7 @@ from transformers import (
 from prm_scaling.models.example import Example
 from prm_scaling.models.optimizer import MuonWithAdamW
 from prm_scaling.seeds import stream
+from prm_scaling.storage import whole, write_json
 
 Loss = Callable[[PreTrainedModel, dict[str, torch.Tensor]], torch.Tensor]
 
@@ -115,6 +119,11 @@ def is_first() -> bool:
     return PartialState().is_main_process
 
 
+METRICS = "metrics.jsonl"
+# Of a checkpoint: of which training it is, and the hashes of its files.
+SUMS = "sums.json"
+
+
 class _Fit(Trainer):
     """Trainer with a loss function of the caller's; of several processes each computes a share of every batch."""
 
@@ -138,15 +147,22 @@ class _Fit(Trainer):
 class _Record(TrainerCallback):
     """Writes metrics as they come, keeps checkpoints at marked steps, stops on a loss that is not finite."""
 
-    def __init__(self, keep: dict[int, Path], metrics: Path, report: Callable[[int, int, float], None]):
-        self._keep, self._metrics, self._report = keep, metrics, report
+    def __init__(self, work: Path, key: str, keep: Collection[int], report: Callable[[int, int, float], None]):
+        self._work, self._key, self._keep, self._report = work, key, keep, report
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model=None, **kwargs
     ) -> None:
         """Keeps a checkpoint at a marked step."""
         if state.global_step in self._keep and state.is_world_process_zero:
-            model.save_pretrained(self._keep[state.global_step])
+            folder = _kept(self._work, state.global_step)
+            model.save_pretrained(folder)
+            _vouch(folder, self._key)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs) -> None:
+        """Says of a checkpoint that has been written that it is whole, and of which training."""
+        if state.is_world_process_zero:
+            _vouch(self._work / f"checkpoint-{state.global_step}", self._key)
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
         """One line of metrics."""
@@ -159,7 +175,7 @@ class _Record(TrainerCallback):
             )
         if not state.is_world_process_zero:
             return
-        with self._metrics.open("a") as file:
+        with (self._work / METRICS).open("a") as file:
             file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
         self._report(state.global_step, state.max_steps, logs["loss"])
 
@@ -207,7 +223,7 @@ def fit(
         ddp_find_unused_parameters=False,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
-    metrics = work / "metrics.jsonl"
+    metrics, key = work / METRICS, identity(model, examples, settings)
     trainer = _Fit(
         loss=loss,
         model=model,
@@ -215,21 +231,89 @@ def fit(
         train_dataset=Batches(examples, settings),
         data_collator=collate,
         optimizers=(optimizer, schedule),
-        callbacks=[_Record(keep, metrics, report)],
+        callbacks=[_Record(work, key, keep, report)],
     )
     # It would print each line of metrics a second time.
     trainer.remove_callback(PrinterCallback)
-    checkpoint = _last_whole_checkpoint(work)
-    if checkpoint is None and is_first():
-        metrics.unlink(missing_ok=True)
+    checkpoint = _last_whole_checkpoint(work, key, keep)
+    if is_first():
+        _cut(metrics, 0 if checkpoint is None else _step(checkpoint))
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     if not is_first():
         return []
+    for step, folder in keep.items():
+        shutil.copytree(_kept(work, step), folder, ignore=shutil.ignore_patterns(SUMS), dirs_exist_ok=True)
     rows = {row["step"]: row for row in map(json.loads, metrics.read_text().splitlines())}
     return [rows[step] for step in sorted(rows)]
 
 
-def _last_whole_checkpoint(work: Path) -> Path | None:
-    """The newest checkpoint that was written to its end: Trainer writes its state file last but one."""
-    found = sorted(work.glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]), reverse=True)
-    return next((p for p in found if (p / "trainer_state.json").is_file() and (p / "optimizer.pt").is_file()), None)
+def identity(model: PreTrainedModel, examples: Sequence[Example], settings: Settings) -> str:
+    """A hash of what a training follows from: the model that it starts with, its examples and its settings."""
+    digest = hashlib.sha256(repr(settings).encode())
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.double().sum().item()!r}".encode())
+    for example in examples:
+        digest.update(array("q", example.tokens).tobytes() + array("d", example.targets).tobytes())
+    return digest.hexdigest()
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rsplit("-", 1)[1])
+
+
+def _kept(work: Path, step: int) -> Path:
+    """Where a checkpoint that is to be kept lies until the end: what lies in a job's outputs is lost with a kill."""
+    return work / f"kept-{step}"
+
+
+def _vouch(folder: Path, key: str) -> None:
+    """Says of a checkpoint that has been written that it is whole, and of which training."""
+    write_json(folder / SUMS, {"training": key, "files": _sums(folder)})
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a checkpoint; other processes may still be writing their random states."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != SUMS and not path.name.startswith("rng_state"):
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _is_whole(folder: Path, key: str) -> bool:
+    """Whether a checkpoint is of this very training, was written to its end and is as it was written."""
+    try:
+        told = json.loads((folder / SUMS).read_text())
+    except (FileNotFoundError, ValueError):  # a kill, or a full disk, ended the writing
+        return False
+    if told["training"] != key:
+        print(f"{folder} is of another training (other parameters, examples or base): not used")
+        return False
+    if told["files"] != _sums(folder):
+        print(f"{folder} is not as it was written: not used")
+        return False
+    return True
+
+
+def _last_whole_checkpoint(work: Path, key: str, keep: Collection[int]) -> Path | None:
+    """The newest whole checkpoint before which all that was to be kept is there, whole too."""
+    for folder in sorted(work.glob("checkpoint-*"), key=_step, reverse=True):
+        earlier = (_kept(work, step) for step in keep if step <= _step(folder))
+        if all(_is_whole(path, key) for path in (folder, *earlier)):
+            return folder
+    return None
+
+
+def _cut(metrics: Path, step: int) -> None:
+    """Leaves only the lines of metrics up to a step: what comes after is written again, and the last may be a half."""
+    lines = metrics.read_text().splitlines() if metrics.exists() else []
+    kept = []
+    for line in lines:
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(f"{line}\n")
+        except ValueError:
+            break
+    with whole(metrics) as temporary:
+        temporary.write_text("".join(kept))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ def path_of(log: str | Path) -> Path:
 
 def keep(job: Any, script: str) -> None:
     """Write the record of ``job`` (Snakemake's, as its scripts see it) when this process has ended well."""
-    path, began, process = path_of(job.log[0]), time.monotonic(), os.getpid()
+    path, process = path_of(job.log[0]), os.getpid()
+    age, began = age_of_process(), time.monotonic()
     # An older run's record does not belong to what this one makes.
     path.unlink(missing_ok=True)
     record = {
@@ -39,7 +40,7 @@ def keep(job: Any, script: str) -> None:
         "command": " ".join(["snakemake", "--force", "--allowed-rules", job.rule, "--", *job.output]),
         "seed": job.config["seed"],
         "threads": job.threads,
-        "started": now(),
+        "started": now(age),
         **commit(),
     }
     failed = []
@@ -52,7 +53,7 @@ def keep(job: Any, script: str) -> None:
     def write() -> None:
         if os.getpid() != process or failed or not all(Path(name).exists() for name in job.output):
             return
-        seconds = time.monotonic() - began
+        seconds = age + time.monotonic() - began
         parameters = json.dumps(dict(job.params.items()), sort_keys=True, default=str)
         configuration = ["params.yaml", f"config/{job.config['scale']}.yaml", os.path.relpath(script)]
         record.update(
@@ -74,9 +75,18 @@ def keep(job: Any, script: str) -> None:
     atexit.register(write)
 
 
-def now() -> str:
-    """The time, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def now(ago: float = 0.0) -> str:
+    """The time so many seconds ago, in UTC."""
+    return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="seconds")
+
+
+def age_of_process() -> float:
+    """Seconds since this process began, which imports may have taken; 0 where the system does not tell."""
+    stat, uptime = Path("/proc/self/stat"), Path("/proc/uptime")
+    if not stat.exists():
+        return 0.0
+    ticks = int(stat.read_text().rpartition(")")[2].split()[19])
+    return max(0.0, float(uptime.read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def commit() -> dict[str, Any]:
@@ -112,9 +122,8 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """The hardware; not the machine's name, nor whose it is."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    told = _lines(Path("/proc/cpuinfo"))
+    models = [line.partition(":")[2].strip() for line in told if line.startswith("model name")]
     torch = sys.modules.get("torch")
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
     return {
@@ -130,11 +139,17 @@ def machine() -> dict[str, Any]:
 def spent() -> dict[str, float]:
     """Processor seconds of this process and of its children that ended, and the most memory that one of them held."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    unit = 2**20 if platform.system() == "Darwin" else 2**10  # of ru_maxrss: bytes, kilobytes
-    return {
-        "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in used), 3),
-        "megabytes": round(max(u.ru_maxrss for u in used) / unit, 1),
-    }
+    status = Path("/proc/self/status")
+    peaks = [int(line.split()[1]) for line in _lines(status) if line.startswith("VmHWM:")]
+    if peaks:  # Linux counts towards ru_maxrss what Snakemake held when it started this process
+        megabytes = max(peaks[0], used[1].ru_maxrss) / 2**10
+    else:
+        megabytes = max(u.ru_maxrss for u in used) / (2**20 if platform.system() == "Darwin" else 2**10)
+    return {"cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in used), 3), "megabytes": round(megabytes, 1)}
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def _version(package: str) -> str:

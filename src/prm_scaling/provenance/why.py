@@ -9,7 +9,7 @@ from prm_scaling.config import load_params
 from prm_scaling.job import read_json
 from prm_scaling.provenance.compare import leaves
 from prm_scaling.provenance.graph import Job, code_of, data_of, makers
-from prm_scaling.provenance.record import sha256
+from prm_scaling.provenance.record import path_of, sha256
 from prm_scaling.provenance.recorded import NotRecorded, Recorded, recorded
 from prm_scaling.provenance.verify import job_of
 
@@ -48,9 +48,20 @@ class Walk:
         for path in job.output:
             if wrong := self.known.check(path):
                 yield self.note(f"{path} {wrong}")
+        if job.log and path_of(job.log[0]).is_file():
+            yield from self.ran(read_json(path_of(job.log[0])))
         for path in job.output:
             if Path(path).name in RECORDS and Path(path).is_file():
                 yield from self.record(path, read_json(path).get("provenance"), job)
+
+    def ran(self, record: dict[str, Any]) -> Iterator[str]:
+        """When and with which code a job ran here, and whether its results are still what it made."""
+        changed = f" with changed {', '.join(record['changed'])}" if record["dirty"] else ""
+        when = f"{record['ended']}, in {record['seconds']:.0f} s"
+        yield f"made at {when}, commit {record['commit'][:12] or 'none'}{changed}"
+        for path, digest in record["outputs"].items():
+            if text := _unfit(path, digest):
+                yield self.note(f"{path} is not what its job made: {text}; `./run {path} --force` makes it again")
 
     def record(self, path: str, record: dict[str, Any] | None, job: Job) -> Iterator[str]:
         """A model's own record: parameters, versions, and the sums of its inputs."""
