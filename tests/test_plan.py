@@ -1,6 +1,8 @@
 """`plan`: what it reckons from rates, what from measured times, the longest chain of jobs, and how true it is."""
 
+import pandas as pd
 import pytest
+from checkout import choose_scale, copy_to, planned
 from conftest import ROOT
 
 from prm_scaling.analysis.times import JobTime
@@ -130,3 +132,34 @@ def test_measured_rates_stand_over_the_stated_ones(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "rates.yaml").write_text("start: {cpu: 77.0}\n")
     assert rates_of(tmp_path) == merged(stated_rates(), {"start": {"cpu": 77.0}})
+
+
+# --- against the committed run ---
+
+
+@pytest.fixture(scope="module")
+def took() -> pd.DataFrame:
+    """What the jobs of the committed run of the default scale took."""
+    path = ROOT / "results" / "evaluate" / "jobs.csv"
+    if not path.exists():
+        pytest.skip("no run of the default scale is committed")
+    return pd.read_csv(path).set_index("job")
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory) -> dict[str, tuple[float, int]]:
+    """Seconds and megabytes by the plan."""
+    copy = copy_to(tmp_path_factory.mktemp("default"))
+    choose_scale(copy, "default")
+    return planned(copy)
+
+
+def test_the_plan_of_the_default_scale_is_true_within_a_factor_of_two(took, default):
+    """Wrong behaviour: rates that were true of other models and other code."""
+    reckoned = {job: seconds for job, (seconds, _) in default.items() if job in took.index}
+    assert len(reckoned) > 100
+    assert 0.5 < sum(reckoned.values()) / took["cpu_seconds"][list(reckoned)].sum() < 2
+
+
+def test_no_job_of_the_default_scale_takes_more_memory_than_it_asks_for(took, default):
+    assert {job: mb for job, mb in took["megabytes"].items() if mb > default[job][1]} == {}
