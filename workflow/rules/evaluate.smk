@@ -6,7 +6,7 @@ MAIN_PRM = f"{P.train.ladder_set}-{P.train.size}"
 MAIN_VALIDATION = next((c for c in VALIDATION if P.domain_of_chains(c) == GUIDED_DOMAIN), MAIN_POOL)
 LADDER_PRMS = [prm for size in P.models.ladder for prm in P.prms_of(P.train.ladder_set, size)]
 # The policy's samples in each domain that PRMs are trained on.
-OWN_POOLS = {domain: f"{P.search.policy}-{domain}" for domain in P.main_sets()}
+OWN_POOLS = {domain: f"{P.search.policy}-{domain}" for domain in reversed(P.main_sets())}
 
 
 wildcard_constraints:

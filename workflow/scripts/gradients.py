@@ -57,9 +57,7 @@ for name in ("math", "code"):
     chains = snakemake.input[f"{name}_chains"]
     pool = chains.rsplit("/", 1)[1].removesuffix(".parquet")
     responses[f"{name}_prm"], responses[name] = groups(chains, snakemake.input[f"{name}_scores"], pool)
-matrix = similarities(
-    model, responses["math_prm"] + responses["math"], responses["code_prm"] + responses["code"]
-)
+matrix = similarities(model, responses["math_prm"] + responses["math"], responses["code_prm"] + responses["code"])
 maths, codes = (size // 2 for size in matrix.shape)
 drawn = [weights(size, options["resamples"], options["seed"] + i) for i, size in enumerate((maths, codes))]
 # Both sides are resampled: a response is in as many pairs as the other side has problems.

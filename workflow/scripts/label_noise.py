@@ -27,7 +27,8 @@ for domain, chain_set in snakemake.params.domains.items():
     compared, cut = at_equal_retention(domain, named, kept, truth, steps, intervals)
     shown = {**kept, "dawid_skene": cut["consensus"]}
     tables["noise"].append(noise_table(domain, shown, truth, intervals))
-    tables["noise_by_steps"].append(by_steps(domain, shown, truth, steps, intervals))
+    few = {name: rows for name, rows in shown.items() if name not in judges[1:]}
+    tables["noise_by_steps"].append(by_steps(domain, few, truth, steps, intervals))
     tables["consensus"].append(compared)
     tables["monotonicity"].append(monotonicity.table(domain, exact, named["monte_carlo"], intervals))
     gap = compared.set_index("filter").loc["consensus"]

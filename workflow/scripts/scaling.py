@@ -23,9 +23,7 @@ accuracy = frame(read_records(snakemake.input.accuracy, Accuracy))
 accuracy = accuracy[accuracy.pool == p.pool]
 passed = accuracy[accuracy.method == "pass"].groupby("n")["value"].mean()
 accuracy = accuracy[accuracy.method == "best_of_n"]
-graded = {
-    (g.pool, g.chain): g for path in snakemake.input.graded for g in read_records(path, Graded) if g.on_track
-}
+graded = {(g.pool, g.chain): g for path in snakemake.input.graded for g in read_records(path, Graded) if g.on_track}
 described = {Path(path).parent.name: read_json(path) for path in snakemake.input.prms}
 seed_weights = weights(len(p.seeds), scaling.RESAMPLES, intervals.seed + 1)
 
@@ -69,9 +67,7 @@ sizes = [described[names[0]]["parameters"] for names in of_size.values()]
 size_flops = dict(zip(sizes, (described[names[0]]["training_flops"] for names in of_size.values()), strict=True))
 last = accuracy[(accuracy.step == 0) & (accuracy.n == p.n)]
 curves = {
-    ("parameters", "accuracy"): accuracy_curve(
-        sizes, [last[last.prm == f"{p.training}-{size}"] for size in p.sizes]
-    )
+    ("parameters", "accuracy"): accuracy_curve(sizes, [last[last.prm == f"{p.training}-{size}"] for size in p.sizes])
 }
 by_size = step_curves(sizes, [[rewards[name] for name in names] for names in of_size.values()], p.pool)
 curves |= {("parameters", metric): curve for metric, curve in by_size.items()}
@@ -101,11 +97,8 @@ for (axis, metric), curve in curves.items():
     if fitted:
         ceiling = sorted((sign * fitted.ceiling.low, sign * fitted.ceiling.high))
         least = detectable(fitted.left.low, fitted.left.high, intervals.confidence)
-        laws.append(
-            (axis, metric, len(curve.x), law[0], *ceiling)
-            + tuple(v for part in (fitted.exponent, fitted.beyond, fitted.left) for v in vars(part).values())
-            + (least, fitted.failed)
-        )
+        rest = [end for part in (fitted.exponent, fitted.beyond, fitted.left) for end in vars(part).values()]
+        laws.append((axis, metric, len(curve.x), law[0], *ceiling, *rest, least, fitted.misfit, fitted.failed))
         effects[f"{axis}_{metric}_left"] = vars(fitted.left)
     if axis == "training" and (found := scaling.jump(curve, intervals.confidence)):
         before, after = (round(x / main["training_flops"] * main["step"]) for x in (found.before, found.after))
@@ -117,7 +110,7 @@ LAW = ["ceiling", "scale", "exponent", "unit"]
 BOUNDS = [f"{name}{end}" for name in ("ceiling", "exponent", "beyond", "left") for end in ("", "_low", "_high")]
 tables = {
     "scaling": (points, ["axis", "metric", "x", "training_flops", "value", "low", "high", *LAW]),
-    "laws": (laws, ["axis", "metric", "points", *BOUNDS, "detectable", "failed"]),
+    "laws": (laws, ["axis", "metric", "points", *BOUNDS, "detectable", "misfit", "failed"]),
     "jumps": (
         jumps,
         ["metric", "before", "after", "share", "low", "high", "excess", "excess_low", "excess_high", "detectable"],

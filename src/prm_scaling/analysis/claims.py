@@ -59,9 +59,9 @@ def measure(claims: list[Claim], resamples: int, confidence: float, seed: int) -
         if not isinstance(found, Interval):
             nothing = Interval(np.nan, np.nan, np.nan)
             found = bootstrap(found, resamples, confidence, seed) if found.size else nothing
-        ends = tuple(scale * v for v in (found.value, found.low, found.high))
-        told = (claim.unit, detectable(*ends[1:], confidence), verdict(found, claim.least))
-        rows.append((claim.id, claim.claim, claim.source, claim.statement, *ends, *told))
+        value, low, high = (scale * end for end in (found.value, found.low, found.high))
+        told = (claim.unit, detectable(low, high, confidence), verdict(found, claim.least))
+        rows.append((claim.id, claim.claim, claim.source, claim.statement, value, low, high, *told))
     return pd.DataFrame(rows, columns=columns)
 
 

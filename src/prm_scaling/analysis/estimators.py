@@ -190,7 +190,9 @@ def bootstrap(values: np.ndarray, resamples: int, confidence: float, seed: int) 
 
 def weights(problems: int, resamples: int, seed: int) -> np.ndarray:
     """(resamples, problems) how often each problem is in each bootstrap sample; every row has the sum ``problems``."""
-    return stream("weights", seed).multinomial(problems, np.full(problems, 1.0 / problems), size=resamples).astype(float)
+    return (
+        stream("weights", seed).multinomial(problems, np.full(problems, 1.0 / problems), size=resamples).astype(float)
+    )
 
 
 def percentiles(value: float, resampled: np.ndarray, confidence: float) -> Interval:
@@ -218,10 +220,13 @@ def ratios(top: np.ndarray, bottom: np.ndarray, resamples: int, confidence: floa
 def detectable(low: float, high: float, confidence: float, power: float = 0.8) -> float:
     """The least true effect that would have been told from none with probability ``power``, by an interval's width.
 
-    The interval is taken for a normal one: (z of its confidence + z of the power) standard errors.
+    The interval is taken for a normal one: (z of its confidence + z of the power) standard errors. NaN where it has no
+    width: what never varied says nothing of what could have been seen.
 
     >>> round(detectable(-1.96, 1.96, 0.95), 2)
     2.8
     """
+    if high <= low:
+        return float("nan")
     z = norm.ppf((1.0 + confidence) / 2.0)
     return float((high - low) / (2.0 * z) * (z + norm.ppf(power)))

@@ -89,9 +89,7 @@ def _measures(known: Mapping[str, Annotation], counted: Sequence[Annotation]) ->
     found: dict[tuple[float, str], Cases] = {
         (np.nan, "a right step after a wrong one"): [(p, rises_again(a.labels)) for p, a in chains],
         (np.nan, "the same among chains that end wrong"): [(p, rises_again(a.labels)) for p, a in erring],
-        (np.nan, MISSED): [
-            (p, bisected(a.labels) != a.first_error) for p, a in erring
-        ],
+        (np.nan, MISSED): [(p, bisected(a.labels) != a.first_error) for p, a in erring],
     }
     for a in counted:
         # Of thresholds between the same two counts the first.

@@ -119,6 +119,7 @@ class Fitted:
         exponent: of the law.
         beyond: the x from which on doubling it gains less than a margin.
         left: the ceiling less the law's value at the largest x.
+        misfit: the distance of the point furthest from the law, in that point's standard errors.
         failed: resampled curves whose search did not converge; they are left out of the intervals.
     """
 
@@ -127,6 +128,7 @@ class Fitted:
     exponent: Interval
     beyond: Interval
     left: Interval
+    misfit: float
     failed: int
 
 
@@ -154,6 +156,7 @@ def fit_curve(curve: Curve, margin: float, confidence: float) -> Fitted | None:
         interval(law.exponent, [a.exponent for a in again]),
         interval(law.beyond(margin), [a.beyond(margin) for a in again]),
         interval(law.ceiling - float(law.at(last)), [a.ceiling - float(a.at(last)) for a in again]),
+        float(np.max(np.abs(curve.y - law.at(curve.x)) / errors)),
         len(curve.resampled) - len(again),
     )
 

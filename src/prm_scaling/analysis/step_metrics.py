@@ -32,7 +32,9 @@ class RatedSteps:
     def of(cls, rewards: Sequence[Rewards], graded: Mapping[str, Graded], problems: Sequence[str]) -> "RatedSteps":
         """The steps of these chains; ``ValueError`` where a chain has another number of rewards than of steps."""
         place = {name: i for i, name in enumerate(problems)}
-        owners, right, values = [], [], []
+        owners: list[int] = []
+        right: list[bool] = []
+        values: list[float] = []
         for r in rewards:
             truth = graded[r.chain].on_track
             if len(truth) != len(r.rewards):
@@ -42,7 +44,9 @@ class RatedSteps:
             owners += [place[graded[r.chain].problem]] * len(truth)
             right += truth
             values += r.rewards
-        return cls(len(problems), np.array(owners, dtype=int), np.array(right, dtype=bool), np.array(values, dtype=float))
+        return cls(
+            len(problems), np.array(owners, dtype=int), np.array(right, dtype=bool), np.array(values, dtype=float)
+        )
 
     def auc(self, weights: np.ndarray) -> np.ndarray:
         """(resamples,) area under the ROC over all steps, ties counted half; NaN where one class is empty.

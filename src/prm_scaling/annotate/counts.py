@@ -17,10 +17,14 @@ def soft_values(annotation: Annotation) -> dict[int, float]:
         ValueError: the annotation has no counts, or ones that are no number of its rollouts.
     """
     if annotation.rollouts < 1:
-        raise ValueError(f"{annotation.annotator} of {annotation.chain}: no rollouts are stored; only Monte Carlo has any")
+        raise ValueError(
+            f"{annotation.annotator} of {annotation.chain}: no rollouts are stored; only Monte Carlo has any"
+        )
     wrong = [c for c in annotation.correct if not 0 <= c <= annotation.rollouts]
     if wrong:
-        raise ValueError(f"{annotation.chain}: {wrong[0]} right ones of {annotation.rollouts} rollouts; annotate it again")
+        raise ValueError(
+            f"{annotation.chain}: {wrong[0]} right ones of {annotation.rollouts} rollouts; annotate it again"
+        )
     pairs = zip(annotation.probed, annotation.correct, strict=True)
     return {step: correct / annotation.rollouts for step, correct in sorted(pairs)}
 

@@ -11,7 +11,9 @@ from prm_scaling.seeds import stream
 ITERATIONS = 100
 
 
-def dawid_skene(annotations: Mapping[str, Sequence[Annotation]], steps: Mapping[str, int], seed: int) -> list[Annotation]:
+def dawid_skene(
+    annotations: Mapping[str, Sequence[Annotation]], steps: Mapping[str, int], seed: int
+) -> list[Annotation]:
     """The most likely first error of every chain that any annotator judged, the surest chains first.
 
     A chain's class is the place of its first error, -1 for none; each annotator has a confusion matrix over them, found
