@@ -51,7 +51,7 @@ class Votes:
         return float(min(1.0, len(self.shares) * np.exp(-n * self.delta**2 / 2.0)))
 
     def error(self, n: int, rng: np.random.Generator) -> float:
-        """That probability, estimated by :data:`DRAWS` votes; ties are broken at random, and no vote at all is wrong."""
+        """That probability, estimated by :data:`DRAWS` votes; ties are broken at random, no vote is wrong."""
         chances = np.array([*self.shares, max(self.silent, 0.0)])
         drawn = rng.multinomial(n, chances / chances.sum(), size=DRAWS)[:, :-1]
         most = drawn.max(axis=1)

@@ -132,8 +132,8 @@ def claims(table: pd.DataFrame, render: Render = markdown) -> str:
         "Claims of the paper, measured here",
         ("claim", "source", "how it is measured", "effect", "detectable", "verdict"),
         tuple(_claim(row) for _, row in table.iterrows()),
-        f"The {len(table)} verdicts: {', '.join(counts)}. In brackets: 95% intervals; detectable: the least effect told from none at "
-        "80% power.",
+        f"The {len(table)} verdicts: {', '.join(counts)}. In brackets: 95% intervals. "
+        "Detectable: the least effect that is told from none at 80% power.",
         stacked=True,
     )
     return render([grid])
