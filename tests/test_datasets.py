@@ -177,6 +177,21 @@ def test_a_method_of_a_class_is_called_as_one():
     assert entry.text.endswith("def add(self, a: int, b: int) -> int:")
 
 
+@pytest.mark.parametrize(
+    ("statement", "unordered"),
+    [("You may return the answer in any order.", True), ("Visit the rooms in any order. Return how many.", False)],
+)
+def test_the_order_of_a_list_is_open_where_the_problem_says_so(statement, unordered):
+    """Wrong behaviour: a right list in another order than the recorded one fails."""
+    tests = {"fn_name": "f", "inputs": [[1]], "outputs": [[3, 4]]}
+    record = APPS | {"question": statement, "url": "leetcode.com", "input_output": json.dumps(tests)}
+    calls = [{"input": "1", "output": "[3, 4]", "testtype": "functional"}]
+    live = LIVE | {"question_content": statement, "metadata": '{"func_name": "f"}'}
+    live |= {"public_test_cases": json.dumps(calls), "private_test_cases": packed(json.dumps(calls))}
+    for name, chosen in [("apps", record), ("taco", record), ("livecodebench", live)]:
+        assert parse_suite(read(name, chosen).reference).unordered == unordered
+
+
 def test_taco_has_a_limit_a_problem():
     for told, seconds in [("2.0 seconds", 2.0), ("1.5 sec", 1.5), ("", None), (None, None), ("0.0 seconds", None)]:
         entry = read("taco", APPS | {"time_limit": told, "difficulty": "MEDIUM_HARD", "source": "codeforces"})
