@@ -16,7 +16,9 @@ import prm_scaling.verify.programs as programs_module
 from prm_scaling.problems.code_tests import Asserts, Calls, Check, Stdin, Suite, SuiteError, Unittest, parse_suite
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.record import Options
-from prm_scaling.verify.programs import Verdict, behaviour, judge
+from prm_scaling.verify.behaviour import behaviour
+from prm_scaling.verify.programs import judge
+from prm_scaling.verify.runs import Verdict
 from prm_scaling.verify.sandbox import SandboxError
 
 BOTH = pytest.mark.parametrize("mode", ["process", "bubblewrap"])

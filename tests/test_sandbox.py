@@ -13,7 +13,8 @@ from sandboxes import GOOD, NEXT, PROCESS, sandbox, then_good
 
 import prm_scaling.verify.sandbox as sandbox_module
 from prm_scaling.problems.code_tests import Calls
-from prm_scaling.verify.programs import behaviour, judge
+from prm_scaling.verify.behaviour import behaviour
+from prm_scaling.verify.programs import judge
 from prm_scaling.verify.sandbox import SandboxError, available, why_not
 from prm_scaling.verify.seccomp import ARCHITECTURES, CONDITIONAL, DENIED, seccomp_filter
 
