@@ -5,7 +5,8 @@ from functools import cache
 import pytest
 
 from prm_scaling.problems.code_tests import Calls
-from prm_scaling.verify.programs import Verdict, judge
+from prm_scaling.verify.programs import judge
+from prm_scaling.verify.runs import Verdict
 from prm_scaling.verify.sandbox import Sandbox, why_not
 
 PROCESS = Sandbox("process", seconds=5.0, megabytes=512)
