@@ -34,14 +34,14 @@ class StackedMuon(torch.optim.Optimizer):
         if closure is not None:
             raise ValueError("this optimizer takes no closure")
         for group in self.param_groups:
-            shapes: dict[torch.Size, list[nn.Parameter]] = {}
+            shapes: dict[torch.Size, list[torch.Tensor]] = {}
             for matrix in group["params"]:
                 if matrix.grad is not None:
                     shapes.setdefault(matrix.shape, []).append(matrix)
             for matrices in shapes.values():
                 self._step(matrices, group["lr"], group["weight_decay"])
 
-    def _step(self, matrices: list[nn.Parameter], rate: float, decay: float) -> None:
+    def _step(self, matrices: list[torch.Tensor], rate: float, decay: float) -> None:
         gradients = [m.grad for m in matrices if m.grad is not None]
         means = [self.state[m].setdefault("momentum_buffer", torch.zeros_like(m)) for m in matrices]
         torch._foreach_lerp_(means, gradients, 1 - MOMENTUM)
