@@ -146,11 +146,13 @@ def test_of_a_review_verdicts_are_learnt_where_a_prm_is_read_and_are_not_written
     """Wrong behaviour: a base that knows verdicts only where others stand before them."""
     kind, (given, *lines) = written(problem, seed, critiques=0.0, drills=0.0, reviews=1.0)
     assert kind == "review" and given == Piece(problem.text + CHECK, False)
-    steps = [line.text.removesuffix("\n") for line in lines]
-    assert [line.text for line in lines] == [step + "\n" for step in steps[:-1]] + [steps[-1]]
+    steps = [line.text for line in lines[::2]]
+    assert [line.text for line in lines[1::2]] == ["\n"] * (len(steps) - 1)
     right = truth_of(problem, steps).on_track
-    assert [line.learnt for line in lines] == list(right)
-    assert [line.verdict for line in lines] == [RIGHT if r else WRONG for r in right]
+    assert [line.learnt for line in lines[::2]] == list(right) and not any(line.learnt for line in lines[1::2])
+    verdicts = [RIGHT if r else WRONG for r in right]
+    assert [line.verdict for line in lines[::2]] == verdicts
+    assert [line.verdict for line in lines[1::2]] == verdicts[:-1]
 
 
 def test_the_shares_of_kinds_are_those_asked_for():

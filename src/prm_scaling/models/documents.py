@@ -61,7 +61,7 @@ def write_document(
     that must also predict the right result soon tells when another stands there. Some wrong steps are broken off
     at the wrong word, which shows where to look; without that, comparing a step with its clause was not
     learnt in the time there is. A review has no verdicts between its steps, as the chains have none that a PRM
-    rates: they are predicted at the end of each step, where the PRM is read, and not written.
+    rates: they are predicted at the end of each step and after its line break, where the PRM is read, and not written.
 
     Args:
         critiques: share of critiques.
@@ -96,10 +96,11 @@ def _judged(given: str, judged: list[Judged], rng: np.random.Generator, broken_o
 
 def _reviewed(given: str, lines: list[tuple[str, bool]]) -> list[Piece]:
     pieces = [Piece(given, False)]
-    for place, (line, right) in enumerate(lines, start=1):
-        text = line if place == len(lines) else line + "\n"
-        pieces.append(Piece(text, right, RIGHT if right else WRONG))
-    return pieces
+    for line, right in lines:
+        verdict = RIGHT if right else WRONG
+        # After the line's last word, where a critique has it written, and after its end, where a PRM is read.
+        pieces += [Piece(line, right, verdict), Piece("\n", False, verdict)]
+    return pieces[:-1]
 
 
 def until_wrong(step: str, right: str) -> str:
