@@ -2,12 +2,15 @@
 
 import importlib
 import json
+import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -106,13 +109,22 @@ def _text(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def record(name: str, arguments: dict, rows: Sequence[dict]) -> Path:
-    """Prints rows and writes them, with what they were measured on, to ``benchmarks/records/``."""
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.*)$", told.read_text(), re.MULTILINE) if told.is_file() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def record(
+    name: str, arguments: dict, rows: Sequence[dict], packages: Sequence[str] = ("torch", "transformers")
+) -> Path:
+    """Prints rows and writes them, with what they were measured on and of, to ``benchmarks/records/``."""
     print(table(rows))
     path = ROOT / "benchmarks" / "records" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    machine = {"processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
-    versions = {p: importlib.import_module(p).__version__ for p in ("torch", "transformers")}
+    machine = {"processor": processor(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in packages}
     found = {"arguments": arguments, "machine": machine, "versions": versions, "rows": list(rows)}
     path.write_text(json.dumps(found, indent=1) + "\n")
     return path

@@ -108,7 +108,8 @@ class WorkerProcess:
                 argv = [*_bubblewrap(rules.fileno()), *python, json.dumps(settings), "/inside"]
             else:
                 argv = [*python, json.dumps(settings), str(Path(inside.__file__).parents[3])]
-            argv += (_packages() if mode == "process" else list(_packages_inside())) if packages else []
+            if packages:
+                argv += _packages() if mode == "process" else _packages_inside()
             try:
                 self.process = subprocess.Popen(
                     argv,
