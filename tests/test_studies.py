@@ -312,7 +312,9 @@ def test_of_equally_low_steps_all_count():
         Rewards(0, "m", "p/1", (math.nan, 0.9)),
     ]
     known = {r.chain: graded(r.chain[0], int(r.chain[2])) for r in rows}
-    assert levels.lowest_last(rows, known).tolist() == [0.0, 0.75]  # p, then q
+    found = levels.lowest_last(rows, known)
+    assert found == {"p": 0.0, "q": 0.75}
+    assert levels.stacked([found, {"q": 0.5, "r": 0.5}]).tolist() == [[0.75], [0.5]]
 
 
 def test_aggregations_choose_what_they_are_named_for():
@@ -350,5 +352,5 @@ def test_problems_without_a_likeliest_answer_have_no_limit():
     assert found.tied == 0.5 and found.error.shape == (len(convergence.BUDGETS), 1)
     table = convergence.convergence_table("math", found, INTERVALS)
     assert (table.problems == 1).all() and table.value[0] > table.value[len(convergence.BUDGETS) - 1]
-    with pytest.raises(ValueError, match="no problem has a likeliest answer"):
-        convergence.convergence(pools_of(tied), 0)
+    none = convergence.convergence(pools_of(tied), 0)
+    assert none.tied == 1.0 and convergence.convergence_table("math", none, INTERVALS).empty
