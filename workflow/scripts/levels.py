@@ -10,7 +10,7 @@ from prm_scaling.analysis.convergence import BUDGETS, convergence, convergence_t
 from prm_scaling.analysis.estimators import bootstrap
 from prm_scaling.analysis.figures import Intervals
 from prm_scaling.analysis.graded import Graded
-from prm_scaling.analysis.levels import by_aggregation, lowest_last, process_gap, wrong_process
+from prm_scaling.analysis.levels import by_aggregation, lowest_last, process_gap, stacked, wrong_process
 from prm_scaling.job import begin
 from prm_scaling.problems.record import Problem
 from prm_scaling.search.record import Rewards
@@ -66,7 +66,7 @@ rows = []
 for prm, model, domain in levels[["prm", "model", "domain"]].itertuples(index=False):
     name = f"{prm}-{model}"
     own = accuracy[(accuracy.prm == name) & (accuracy.pool == p.domains[domain])]
-    lowest = bootstrap(np.array(last[name]), intervals.resamples, intervals.confidence, intervals.seed)
+    lowest = bootstrap(stacked(last[name]), intervals.resamples, intervals.confidence, intervals.seed)
     rows.append({**intervals.of(matrix(own)), **dict(zip(LAST, vars(lowest).values(), strict=True))})
 levels = levels.join(pd.DataFrame(rows))
 for name, table in {

@@ -72,17 +72,15 @@ def convergence(pools: Sequence[Pool], seed: int) -> Convergence:
     """Of the problems of one pool of samples; ``tied`` is the share of problems without a likeliest answer."""
     votes = [(pool.problem, Votes.of(pool.answers)) for pool in pools]
     clear = [(problem, v) for problem, v in votes if v.delta > 0]
-    if not clear:
-        raise ValueError("no problem has a likeliest answer, so no vote has a limit; sample more chains a problem")
     error = [[v.error(n, stream(seed, "votes", problem, n)) for problem, v in clear] for n in BUDGETS]
     bound = [[v.bound(n) for _, v in clear] for n in BUDGETS]
-    return Convergence(np.array(error), np.array(bound), 1.0 - len(clear) / len(votes))
+    return Convergence(np.array(error), np.array(bound), 1.0 - len(clear) / max(len(votes), 1))
 
 
 def convergence_table(domain: str, found: Convergence, intervals: Intervals) -> pd.DataFrame:
-    """The mean error and the mean bound over problems at each n."""
+    """The mean error and the mean bound over problems at each n; no row where no problem has a limit."""
     rows = []
-    for series in ("error", "bound"):
+    for series in ("error", "bound") if found.error.size else ():
         for n, values in zip(BUDGETS, getattr(found, series), strict=True):
             mean = intervals.of(values)
             rows.append((domain, series, n, mean["accuracy"], mean["low"], mean["high"], len(values), found.tied))

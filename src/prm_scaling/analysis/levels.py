@@ -64,17 +64,23 @@ def process_counts(graded: Sequence[Graded]) -> np.ndarray:
     return found
 
 
-def lowest_last(rewards: Sequence[Rewards], graded: Mapping[str, Graded]) -> np.ndarray:
-    """(problems,) the share of a problem's chains whose lowest reward is their last step's (figure 8 there).
+def lowest_last(rewards: Sequence[Rewards], graded: Mapping[str, Graded]) -> dict[str, float]:
+    """By problem, the share of its chains whose lowest reward is their last step's (figure 8 there).
 
-    Of equally low steps all count, in equal shares. Problems stand in the order of their names.
+    Of equally low steps all count, in equal shares. A problem of whose chains the PRM could score none is left out.
     """
     by_problem: dict[str, list[float]] = {}
     for r in rewards:
         if r.rewards and r.scored:
             lowest = np.array(r.rewards) == min(r.rewards)
             by_problem.setdefault(graded[r.chain].problem, []).append(float(lowest[-1] / lowest.sum()))
-    return np.array([np.mean(by_problem[name]) for name in sorted(by_problem)])
+    return {name: float(np.mean(values)) for name, values in by_problem.items()}
+
+
+def stacked(seeds: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """(seeds, problems) values of the problems that all seeds have."""
+    shared = sorted(set.intersection(*map(set, seeds)))
+    return np.array([[values[name] for name in shared] for values in seeds])
 
 
 def by_aggregation(pools: Sequence[Pool], rewards: Sequence[Rewards], n: int) -> dict[str, np.ndarray]:

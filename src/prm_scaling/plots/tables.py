@@ -123,7 +123,11 @@ def claims(table: pd.DataFrame, render: Render = markdown) -> str:
     Columns: id, claim, source, statement, effect, low, high, unit, verdict (``holds``, ``does not hold`` or
     ``undecided at this scale``; any other raises ``ValueError``).
     """
-    require(table, "claims", ["id", "claim", "source", "statement", "effect", "low", "high", "unit", "verdict"])
+    require(
+        table,
+        "claims",
+        ["id", "claim", "source", "statement", "effect", "low", "high", "unit", "detectable", "verdict"],
+    )
     unknown = sorted({str(v) for v in table["verdict"]} - set(VERDICTS))
     if unknown:
         raise ValueError(f"claims: no verdict is called {', '.join(unknown)}; there are {', '.join(VERDICTS)}")
@@ -181,7 +185,7 @@ def _claim(row: pd.Series) -> tuple[Cell, ...]:
         Cell(str(row["source"])),
         Cell(str(row["statement"])),
         estimate(row["effect"], row["low"], row["high"], unit=unit),
-        estimate(row["detectable"], math.nan, math.nan),
+        estimate(row["detectable"], math.nan, math.nan, unit=unit),
         Cell(text, kind=kind),
     )
 
