@@ -1,5 +1,6 @@
 """Copies of this checkout to run, break and change, and the programs that run there."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -39,6 +40,25 @@ def environment(folder: Path) -> dict[str, str]:
 def call(folder: Path, *command: str, **options) -> subprocess.CompletedProcess[str]:
     """Run a command in ``folder``; its outputs as text."""
     return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, **options)
+
+
+PLANNED = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, "tools")
+from jobs import jobs
+from prm_scaling.config import load_params
+from prm_scaling.provenance.plan import Plan
+from prm_scaling.provenance.rates import stated_rates
+costs = Plan(load_params(Path()), jobs(), stated_rates(), {}).costs.values()
+json.dump({c.job.name: [c.seconds, c.job.resources["mem_mb"]] for c in costs}, sys.stdout)
+"""
+
+
+def planned(folder: Path) -> dict[str, tuple[float, int]]:
+    """By the name of each job of the active scale its seconds by stated rates, and the megabytes that it asks for."""
+    told = json.loads(call(folder, sys.executable, "-c", PLANNED, check=True).stdout)
+    return {job: (seconds, megabytes) for job, (seconds, megabytes) in told.items()}
 
 
 def choose_scale(folder: Path, scale: str) -> None:

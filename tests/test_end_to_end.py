@@ -2,16 +2,19 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from base64 import urlsafe_b64decode
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
-from checkout import call, choose_scale, copy_to, environment
+from checkout import call, choose_scale, copy_to, environment, planned
 
 from prm_scaling.plots import FIGURES
 
@@ -120,6 +123,24 @@ def test_figures_tables_and_report_come_out(complete):
     files = [path for folder in ("figures", "tables", "evaluate") for path in (results / folder).rglob("*.*")]
     assert [path for path in files if path.is_file() and path.stat().st_size == 0] == []
     assert "<svg" in (results / "report.html").read_text()
+
+
+def test_the_plan_of_the_scale_is_true_within_a_factor_of_two(complete):
+    done = call(complete, sys.executable, "tools/rates.py")
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"by (\w+) rates they take (\d+) s, and took (\d+) s", done.stdout)
+    ratios = {rates: int(reckoned) / int(took) for rates, reckoned, took in found}
+    # The stated rates are those of another machine; the measured ones are fitted to these very jobs.
+    assert 0.5 < ratios["stated"] < 2, done.stdout
+    assert 0.8 < ratios["measured"] < 1.25, done.stdout
+    (complete / "logs" / "rates.yaml").unlink()
+
+
+def test_no_job_takes_more_memory_than_it_asks_a_cluster_for(complete):
+    asked = planned(complete)
+    took = pd.read_csv(complete / RESULTS / "evaluate" / "jobs.csv").set_index("job")["megabytes"]
+    assert len(took) > 60
+    assert {job: mb for job, mb in took.items() if mb > asked[job][1]} == {}
 
 
 def test_no_checkpoint_is_left_of_finished_training(complete):

@@ -110,7 +110,7 @@ def gpus_of(load: Load, engine: EngineParams, node: Node) -> int:
     Powers of two divide the heads of every model, as tensor parallelism wants it.
 
     Raises:
-        ValueError: a GPU has no room beside the caches.
+        ValueError: a GPU has no room beside the caches, or a model that is not trained does not fit on one node.
     """
     if engine.device == "cpu" or not load.parameters:
         return 0
@@ -123,7 +123,14 @@ def gpus_of(load: Load, engine: EngineParams, node: Node) -> int:
     least, count = ceil(weights_of(load, engine) / room), 1
     while count < least:
         count *= 2
-    return count if count <= node.gpus else ceil(least / node.gpus) * node.gpus
+    if count <= node.gpus:
+        return count
+    if not load.examples:
+        raise ValueError(
+            f"profiles/slurm/node.yaml: a model of {load.held:,.0f} parameters does not fit on {node.gpus} GPUs of "
+            f"{node.gpu_gigabytes} GB, and engines run on one node; name larger nodes, or leave the model out"
+        )
+    return ceil(least / node.gpus) * node.gpus
 
 
 def cores_of(load: Load, seconds: float) -> int:

@@ -220,6 +220,7 @@ def fit(
         remove_unused_columns=False,
         train_sampling_strategy="sequential",
         use_cpu=not torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
     metrics, key = work / METRICS, identity(model, examples, settings)

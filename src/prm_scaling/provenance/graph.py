@@ -21,8 +21,8 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The rule with its wildcards, as people tell jobs apart."""
-        return " ".join([self.rule, *self.wildcards.values()])
+        """The rule with its wildcards, in the order of their names, as records have them."""
+        return " ".join([self.rule, *(self.wildcards[key] for key in sorted(self.wildcards))])
 
 
 def makers(graph: Iterable[Job]) -> dict[str, Job]:
