@@ -46,6 +46,14 @@ rule patient:
     shell: "echo $$ > started; [ -e go ] || sleep 60; echo done > {output}"
 """
 
+# `./run intact` of the toy: whether a result is as it was made is tested in test_records.py.
+INTACT = """
+import sys
+from pathlib import Path
+assert sys.argv[1:] == ["intact"]
+sys.exit("out/1.txt was edited" if Path("edited").exists() else 0)
+"""
+
 
 @pytest.fixture
 def toy(tmp_path) -> Path:
@@ -56,6 +64,7 @@ def toy(tmp_path) -> Path:
         ("workflow/rules/first.smk", FIRST),
         ("workflow/rules/second.smk", SECOND),
         ("params.yaml", "scale: default\nresults: results\n"),
+        ("tools/provenance.py", INTACT),
         ("requirements.txt", "torch==0\n"),
         ("../venv/requirements.sha256", hashlib.sha256(b"torch==0\n").hexdigest()),
     ):
@@ -186,6 +195,15 @@ def test_a_failed_job_is_named_with_its_log_and_stops_no_other(toy):
     assert "2 of 4 jobs done" in words
     assert "1 failed:\n  broken: logs/broken.log\n" in words
     assert [(toy / "out" / f"{n}.txt").read_text() for n in (1, 2)] == ["1\n", "2\n"]
+
+
+def test_a_run_does_not_end_well_where_a_result_was_edited(toy):
+    """Wrong behaviour: "Nothing to be done", although the table that is shown is nobody's."""
+    assert run(toy, "out/1.txt")[0] == 0
+    (toy / "edited").touch()
+    status, words = run(toy, "out/1.txt")
+    assert status == 1 and "out/1.txt was edited" in words
+    assert run(toy, "-n", "out/1.txt")[0] == 0
 
 
 def test_a_run_that_is_complete_has_nothing_to_do(toy):
