@@ -346,3 +346,29 @@ def test_the_scripted_scorer_reads_its_script():
     results = scorer.score([request, request])
     assert [r.rewards for r in results] == [(0.9, 0.4)] * 2
     assert [(r.computed, r.reused) for r in results] == [(5, 0), (0, 5)]
+
+
+def test_a_script_read_off_a_checkpoint_is_that_checkpoint(policy_model, prm_model, tokenizer, prompts):
+    """Wrong behaviour: a scripted engine that tests use and that ends, scores or counts otherwise than a real one."""
+    tree, rewards = {}, {}
+    for prompt in prompts:
+        made = policy_model.generate(
+            torch.tensor([prompt]), max_new_tokens=18, do_sample=False, pad_token_id=tokenizer.pad_token_id
+        )[0].tolist()
+        assert ord(END) not in made
+        whole = text_of(made[: made.index(tokenizer.eos_token_id)] if tokenizer.eos_token_id in made else made)
+        end = END if tokenizer.eos_token_id in made else ""
+        tree |= {whole[:i]: [whole[i:] + end] for i in range(len(prompt), len(whole) + bool(end))}
+        rewards |= {whole[: i + 1]: r for i, r in enumerate(plain(prm_model, tokens_of(whole)))}
+    script = ScriptedPolicy(tree), ScriptedScorer(rewards)
+    real = TransformersPolicy(policy_model, tokenizer, 8), TransformersScorer(prm_model)
+    paths = prompts
+    for count in (1, 5, 12):
+        asked = [Extend(p, Sampling(0.0, 1.0, count), 0, str(i)) for i, p in enumerate(paths)]
+        expected = real[0].extend(asked)
+        assert script[0].extend(asked) == expected
+        paths = [p + e.tokens for p, e in zip(paths, expected, strict=True)]
+        scores = [Score(p, (len(p) - 2, len(p) - 1), 0, str(i)) for i, p in enumerate(paths)]
+        for a, b in zip(script[1].score(scores), real[1].score(scores), strict=True):
+            assert a.rewards == pytest.approx(b.rewards, abs=1e-3)
+            assert (a.computed, a.reused) == (b.computed, b.reused)
