@@ -187,6 +187,15 @@ def test_what_the_commits_dvc_lock_has_may_differ_too(folder):
     assert not is_committed("out.txt")
 
 
+def test_a_job_that_has_another_name_now_takes_its_outputs_over(folder):
+    """Wrong behaviour: the record under the old name calls what the new job makes edited."""
+    made()
+    RECORD.rename(RECORD.with_name("former.json"))
+    made("Path('out.txt').write_text('made otherwise')")
+    assert [path.name for path in RECORD.parent.glob("*.json")] == ["m.json"]
+    assert reads() == ""
+
+
 def test_a_child_of_a_job_writes_no_record(folder):
     """Wrong behaviour: a forked worker ends first and vouches for outputs that the job has not finished."""
     Path("out.txt").touch()

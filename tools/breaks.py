@@ -227,6 +227,16 @@ def clock(ground: Ground) -> Break:
     return Break(f"clock {jump} during {job.rule}", (job.outputs[0],), ("clock", "touch"), None)
 
 
+def wrong_times(ground: Ground) -> Break:
+    """Files as a machine left them whose clock was wrong: a job's outputs of long ago, or of a year to come."""
+    job = ground.pick()
+    days = ground.random.choice([-400, 400])
+    for path in job.outputs:
+        told = (ground.folder / path).stat()
+        os.utime(ground.folder / path, (told.st_atime, told.st_mtime + days * 86400))
+    return Break(f"times of what {job.rule} made {days:+} days", (job.outputs[0],))
+
+
 def two_runs(ground: Ground) -> Break:
     """A second run is started beside a first one."""
     job = ground.pick(*COSTLY)
@@ -283,6 +293,7 @@ KINDS = (
     flipped_at_work,
     read_only,
     clock,
+    wrong_times,
     two_runs,
     moved,
     beside_snakemake,

@@ -44,9 +44,8 @@ def keep(job: Any, script: str) -> None:
     path, process = path_of(job.log[0]), os.getpid()
     age, began = age_of_process(), time.monotonic()
     inputs = checksums([*job.input, "params.yaml", f"config/{job.config['scale']}.yaml", os.path.relpath(script)])
-    refuse_others(inputs, Path(*path.parts[:2]))
-    # An older run's record does not belong to what this one makes.
-    path.unlink(missing_ok=True)
+    refuse_others(inputs, path.parents[1])
+    forget(job.output, path.parents[1])
     record = {
         "rule": job.rule,
         "wildcards": dict(job.wildcards.items()),
@@ -85,6 +84,14 @@ def keep(job: Any, script: str) -> None:
 
     sys.excepthook = note
     atexit.register(write)
+
+
+def forget(outputs: Iterable[str], records: Path) -> None:
+    """Removes what older runs, perhaps under other names, recorded of files that are made anew."""
+    made = set(outputs)
+    for record in sorted(records.glob("*/*.json")):
+        if made & outputs_of(record).keys():
+            record.unlink(missing_ok=True)
 
 
 def refuse_others(found: Mapping[str, str], records: Path) -> None:
