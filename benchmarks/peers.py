@@ -29,9 +29,9 @@ best shape that their interfaces allow:
 - What no interface of theirs carries is left out: keys and values from one step to the next. its-hub hands over text,
   so it is tokenized again; treequest's states are token ids. (A server that keeps prefixes would save its-hub a part of
   that; none is measured here.)
-- `times fewer computed` is the ratio of tokens that both models compute for a generated one, padding left out: what kept
-  prefixes save. Where a token's arithmetic is all that counts, as with large models on a processor, no search can be
-  faster by more than that; small models gain from full batches beside it.
+- `times fewer computed` is the ratio of tokens that both models compute for a generated one, padding left out: what
+  kept prefixes save. Where a token's arithmetic is all that counts, as with large models on a processor, no search can
+  be faster by more than that; small models gain from full batches beside it.
 - `reward` is the mean PRM score of the best answers, 0 where a search has found none: whether both sides have searched
   equally well. treequest does not know that two nodes hold the same text, so at the same budget it gets less deep.
 
