@@ -29,6 +29,9 @@ best shape that their interfaces allow:
 - What no interface of theirs carries is left out: keys and values from one step to the next. its-hub hands over text,
   so it is tokenized again; treequest's states are token ids. (A server that keeps prefixes would save its-hub a part of
   that; none is measured here.)
+- `times fewer computed` is the ratio of tokens that both models compute for a generated one, padding left out: what
+  kept prefixes save. Where a token's arithmetic is all that counts, as with large models on a processor, no search can
+  be faster by more than that; small models gain from full batches beside it.
 - `reward` is the mean PRM score of the best answers, 0 where a search has found none: whether both sides have searched
   equally well. treequest does not know that two nodes hold the same text, so at the same budget it gets less deep.
 
@@ -42,6 +45,7 @@ Records: `peers.json` and `peers-growth.json`, with random weights `peers-100m.j
 
 import argparse
 import statistics
+from dataclasses import replace
 
 import torch
 from common import record
@@ -95,7 +99,7 @@ def compared(contest: Contest, strategy: str, budget: int, count: int, alone: in
     turns = []
     for seed in range(repeats):
         own = contest.project(strategy, budget, count, seed)
-        few = Cost(own.seconds, own.tokens[:alone], own.reward)
+        few = replace(own, tokens=own.tokens[:alone])
         theirs = {"one by one": contest.peer(strategy, budget, few, False, seed)}
         theirs["together"] = contest.peer(strategy, budget, own, True, seed)
         turns.append((own, theirs))
@@ -104,6 +108,7 @@ def compared(contest: Contest, strategy: str, budget: int, count: int, alone: in
         pairs = [(own, theirs[shape]) for own, theirs in turns]
         problems = len(pairs[0][1].tokens)
         faster = [times_faster(a, b) for a, b in pairs]
+        read = [(b.computed / sum(b.tokens)) / (a.computed / sum(a.tokens)) for a, b in pairs]
         row = {
             "strategy": strategy,
             "peer": f"{PEER_OF[strategy]}, {shape}",
@@ -117,7 +122,8 @@ def compared(contest: Contest, strategy: str, budget: int, count: int, alone: in
         if contest.ends:
             row["reward"] = statistics.median(a.reward for a, _ in pairs)
             row["peer reward"] = statistics.median(b.reward for _, b in pairs)
-        row |= {"times faster": statistics.median(faster), "least": min(faster), "most": max(faster)}
+        row |= {"times fewer computed": statistics.median(read), "times faster": statistics.median(faster)}
+        row |= {"least": min(faster), "most": max(faster)}
         rows.append(row)
     return rows
 

@@ -69,10 +69,18 @@ class Task:
 
 @dataclass
 class Cost:
-    """One run: seconds of the processor, tokens generated for each problem, and the mean score of what was chosen."""
+    """One run.
+
+    Attributes:
+        seconds: of the processor.
+        tokens: generated for each problem.
+        computed: tokens that policy and PRM read or were fed, without padding.
+        reward: the mean score of what was chosen.
+    """
 
     seconds: float
     tokens: list[int]
+    computed: int
     reward: float
 
 
@@ -170,4 +178,7 @@ class Project:
         seconds = time.process_time() - began
         how = "min" if strategy == "best_of_n" else "last"
         best = [max((aggregate(p.rewards, how) for p in paths if p.rewards), default=0.0) for paths, _ in results]
-        return Cost(seconds, [ledger.generated for _, ledger in results], statistics.mean(best))
+        ledgers = [ledger for _, ledger in results]
+        # The last token of a step is fed when its path goes on, and counts among the prompt's then.
+        computed = sum(x.prompt_computed + x.generated - x.policy_calls + x.prm_computed for x in ledgers)
+        return Cost(seconds, [ledger.generated for ledger in ledgers], computed, statistics.mean(best))

@@ -33,9 +33,14 @@ class EndOfStep(StoppingCriteria):
 
 
 class Generator:
-    """``transformers.generate`` and a plain forward pass of the PRM, on batches of token ids."""
+    """``transformers.generate`` and a plain forward pass of the PRM, on batches of token ids.
+
+    Attributes:
+        computed: tokens that both were fed so far, without padding.
+    """
 
     def __init__(self, task: Task):
+        self.computed = 0
         self._task, self._end = task, task.tokenizer.eos_token_id
         texts = (task.tokenizer.decode([i]) for i in range(len(task.tokenizer)))
         self._completes = torch.tensor([task.limits.separator in text for text in texts])
@@ -63,6 +68,7 @@ class Generator:
                 )
             for i, row in zip(chunk, out[:, ids.shape[1] :].tolist(), strict=True):
                 made[i] = self._cut(row, to_the_end)
+                self.computed += max(0, len(made[i][0]) - 1)
         return [made[i] for i in range(len(prefixes))]
 
     def _cut(self, row: list[int], to_the_end: bool) -> tuple[Tokens, bool]:
@@ -96,6 +102,7 @@ class Generator:
 
     def _padded(self, sequences: Sequence[Tokens], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         widest = max(map(len, sequences))
+        self.computed += sum(map(len, sequences))
         ids = np.full((len(sequences), widest), self._task.tokenizer.pad_token_id)
         mask = np.zeros((len(sequences), widest), dtype=np.int64)
         for i, sequence in enumerate(sequences):
@@ -138,7 +145,7 @@ class HubModels:
     """What its-hub's three model interfaces are implemented with; its problems are the texts of prompts."""
 
     def __init__(self, task: Task):
-        self._task, self._generator = task, Generator(task)
+        self._task, self.generator = task, Generator(task)
         self.end = getattr(task.tokenizer, "eos_token", None) or "\x00"
         self._prompts = {task.tokenizer.decode(list(prompt)): (q.id, prompt) for q, prompt in task.questions}
         self.generated: dict[str, int] = {}
@@ -150,7 +157,7 @@ class HubModels:
     def _write(self, asked: list[tuple[str, str]], to_the_end: bool) -> list[str]:
         prefixes = [self._prompts[prompt][1] + self._task.encode(text) for prompt, text in asked]
         texts = []
-        for (prompt, _), (tokens, ended) in zip(asked, self._generator.extend(prefixes, to_the_end), strict=True):
+        for (prompt, _), (tokens, ended) in zip(asked, self.generator.extend(prefixes, to_the_end), strict=True):
             self.generated[self._prompts[prompt][0]] += len(tokens)
             text = self._task.tokenizer.decode(list(tokens))
             texts.append(text + self.end if ended and not to_the_end else text)
@@ -159,7 +166,7 @@ class HubModels:
     def _rate(self, asked: list[tuple[str, str]], every_step: bool) -> list[float]:
         starts = [len(self._prompts[prompt][1]) for prompt, _ in asked]
         sequences = [self._prompts[prompt][1] + self._task.encode(text) for prompt, text in asked]
-        return self._generator.rate(sequences, starts, every_step)
+        return self.generator.rate(sequences, starts, every_step)
 
 
 def dialogue(messages: Sequence) -> tuple[str, str]:
@@ -237,6 +244,7 @@ class Hub:
     def run(self, strategy: str, budget: int, questions, together: bool, seed: int) -> Cost:
         """One search a question."""
         self._models.generated = {q.id: 0 for q, _ in questions}
+        self._models.generator.computed = 0
         texts = [self._task.tokenizer.decode(list(prompt)) for _, prompt in questions]
         algorithm = self._algorithms[strategy](budget)
         torch.manual_seed(seed)
@@ -252,7 +260,8 @@ class Hub:
             results = [algorithm.infer(self._policy, text, budget, False) for text in texts]
         seconds = time.process_time() - began
         best = [max(self._scores(result)) for result in results]
-        return Cost(seconds, [self._models.generated[q.id] for q, _ in questions], statistics.mean(best))
+        tokens = [self._models.generated[q.id] for q, _ in questions]
+        return Cost(seconds, tokens, self._models.generator.computed, statistics.mean(best))
 
     @staticmethod
     def _scores(result) -> list[float]:
@@ -301,6 +310,7 @@ class Quest:
         algorithm = StandardMCTS(samples_per_action=BRANCHING, exploration_weight=1.0)
         trees = [Tree(prompt, algorithm, most) for (_, prompt), most in zip(questions, tokens, strict=True)]
         torch.manual_seed(seed)
+        self._generator.computed = 0
         began = time.process_time()
         for group in [trees] if together else [[tree] for tree in trees]:
             live = group
@@ -308,7 +318,8 @@ class Quest:
                 self._round(live)
                 live = [t for t in live if t.generated < t.tokens and t.revisits < revisits]
         seconds = time.process_time() - began
-        return Cost(seconds, [t.generated for t in trees], statistics.mean(t.reward() for t in trees))
+        best = statistics.mean(t.reward() for t in trees)
+        return Cost(seconds, [t.generated for t in trees], self._generator.computed, best)
 
     def _round(self, trees: Sequence[Tree]) -> None:
         """Every tree expands one node."""
