@@ -90,9 +90,8 @@ def killed(tmp_path_factory, secrets) -> tuple[Path, dict[Path, int], Path]:
     """A run that was killed whole while a PRM trained: its folder, what was done by then, and a half-written file."""
     folder = copy_to(tmp_path_factory.mktemp("end to end") / "a folder")
     choose_scale(folder, "smoke")
-    (folder / ".dvc" / "config.local").write_text(
-        "['remote \"away\"']\n    url = s3://bucket/path\n    secret_access_key = sesame-dvc\n"
-    )
+    away = "['remote \"away\"']\n    url = s3://bucket/path\n    secret_access_key = sesame-dvc\n"
+    (folder / ".dvc" / "config.local").write_text(away)
     with (folder / "killed.txt").open("w") as words:
         process = subprocess.Popen(
             SNAKEMAKE, cwd=folder, env=environment(folder), stdout=words, stderr=words, start_new_session=True
