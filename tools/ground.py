@@ -165,10 +165,10 @@ class Ground:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=self.random.uniform(0, most))
 
-    def end_all(self) -> None:
-        """Kill whatever still works in the folder."""
-        for pid in self.processes(""):
-            with suppress(ProcessLookupError):
+    def kill(self, word: str) -> None:
+        """Kill -9 of all processes in the folder that have a word in their command line."""
+        for pid in self.processes(word):
+            with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, signal.SIGKILL)
 
     # --- files ---
