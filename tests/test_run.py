@@ -237,8 +237,7 @@ def test_a_snakemake_that_was_started_by_hand_keeps_its_lock(words, toy):
     wait_for(toy / "started")
     status, told = run(toy, "out/1.txt")
     assert status == 1 and f"another Snakemake is at work in this folder: process {first.pid}" in told
-    first.terminate()
-    (toy / "go").touch()
+    first.send_signal(signal.SIGINT)
     first.wait(timeout=60)
 
 
