@@ -94,10 +94,13 @@ class Cluster:
         """`scontrol update`: ``down`` or ``resume``."""
         self.ask("scontrol", "update", f"NodeName={self.host}", f"State={state}", "Reason=test")
 
+    def completed(self) -> str:
+        """A line for each job that has ended, in order, with its state and what it had asked for."""
+        return (self.folder / "jobcomp.txt").read_text()
+
     def finished(self) -> list[str]:
         """The state in which each job that has ended did so, in order."""
-        lines = (self.folder / "jobcomp.txt").read_text().splitlines()
-        return [word.removeprefix("JobState=") for line in lines for word in line.split() if "JobState=" in word]
+        return [word.removeprefix("JobState=") for word in self.completed().split() if "JobState=" in word]
 
     def logs(self) -> str:
         """The ends of the daemons' logs."""

@@ -1,9 +1,12 @@
 """The workflow on a real SLURM: jobs that are cancelled, a node that goes down, a scheduler that is killed."""
 
 import os
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -143,6 +146,85 @@ def test_after_a_kill_of_snakemake_the_documented_way_leads_back(toy, slurm):
     wait_until(lambda: lines(folder / "slow.started") == 2, "the job that was in flight", 90)
     finish(folder, slurm, process)
     assert lines(folder / "quick.started") == 1
+
+
+# --- limits ---
+
+# What these jobs ask for at first is too little: of memory the one, of time the other, a minute being SLURM's least.
+LIMITED = """
+rule all:
+    input: "out/hungry.txt", "out/long.txt"
+rule hungry:
+    output: "out/hungry.txt"
+    resources: mem_mb=lambda w, attempt: 600 * attempt, runtime=5
+    shell: "echo started >> hungry.started; {PYTHON} hungry.py; echo done > {output}"
+rule long:
+    output: "out/long.txt"
+    resources: mem_mb=4000, runtime=lambda w, attempt: attempt
+    shell: "{PYTHON} long.py; echo done > {output}"
+"""
+HUNGRY = """
+import time
+held = bytearray(700 << 20)
+held[::4096] = b"x" * len(held[::4096])
+time.sleep(10)  # usage is looked at every second
+"""
+# 40 steps of the project's own training that take 2.6 seconds each: between one time limit and two.
+LONG = """
+import time
+from pathlib import Path
+import torch
+from prm_scaling.models.example import Example
+from prm_scaling.models.ladder import new_model, next_token_loss
+from prm_scaling.models.training import Settings, fit
+torch.set_num_threads(1)
+def report(step, steps, loss):
+    with open("steps.txt", "a") as file:
+        print(step, file=file)
+    time.sleep(2.6)
+counting = [Example(tuple(range(i, i + 6)), tuple(map(float, range(i + 1, i + 7)))) for i in range(12)]
+fit(new_model(1, 16, 2, 40, 5), counting, next_token_loss, Settings(40, 4, 0.01, 0), Path("work"), {}, report)
+"""
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory, slurm) -> Path:
+    """A run whose jobs ask for too little at first."""
+    folder = with_profile(tmp_path_factory.mktemp("limited"))
+    (folder / "Snakefile").write_text(LIMITED.replace("{PYTHON}", sys.executable))
+    (folder / "hungry.py").write_text(HUNGRY)
+    (folder / "long.py").write_text(LONG)
+    done = subprocess.run(
+        ["snakemake"],
+        cwd=folder,
+        env=on_cluster(folder, slurm) | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + slurm.logs()
+    return folder
+
+
+def test_a_job_out_of_memory_comes_back_with_more(limited, slurm):
+    """Wrong behaviour: it comes back with as little as before, until its tries are used up."""
+    said = "".join(path.read_text(errors="replace") for path in (limited / "logs" / "slurm").rglob("*hungry*/*.log"))
+    assert "exceeded memory limit" in said
+    assert lines(limited / "hungry.started") == 2
+    asked = [memory for memory in re.findall(r"Tres=\S*mem=(\w+)", slurm.completed()) if memory in ("600M", "1200M")]
+    assert asked == ["600M", "1200M"]
+
+
+def test_a_training_past_its_time_goes_on_from_its_checkpoint(limited, slurm):
+    """Wrong behaviour: it begins at step 0 each time, and is never done."""
+    assert slurm.finished().count("TIMEOUT") == 1
+    steps = [int(line) for line in (limited / "steps.txt").read_text().split()]
+    again = next(i for i, (a, b) in enumerate(pairwise(steps), 1) if b != a + 1)
+    assert steps[:again] == list(range(1, again + 1))
+    # The checkpoints are those of every eighth step.
+    began = steps[again]
+    assert began > 1 and began % 8 == 1 and began <= again + 1
+    assert steps[again:] == list(range(began, 41))
 
 
 @pytest.fixture(scope="module")
