@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,8 +35,7 @@ def broken_off(ground: Ground, job: Made, victim: str, most: float = 3.0) -> Non
     process = ground.started(job.outputs[0])
     ground.wait_for(lambda: ground.processes(job.script), process)
     ground.after(process, most)
-    for pid in ground.processes(victim)[:1]:
-        os.kill(pid, signal.SIGKILL)
+    ground.kill(victim)
     ground.ended(process)
 
 
@@ -77,7 +75,7 @@ def kill_dvc(ground: Ground) -> Break:
     return Break(
         "DVC killed in figures",
         must_say=("another Snakemake is at work in this folder: process",),
-        way_out=lambda: [os.kill(pid, signal.SIGKILL) for pid in ground.processes("snakemake")] and None,
+        way_out=lambda: ground.kill("snakemake"),
     )
 
 
@@ -92,7 +90,7 @@ def small_disk(ground: Ground, spare: int) -> Path:
     kept = place.with_name("kept")
     place.rename(kept)
     place.mkdir()
-    used = sum(-(-path.stat().st_size // 4096) * 4096 for path in kept.rglob("*")) + 4096
+    used = sum(-(-path.stat().st_size // 4096) * 4096 for path in kept.rglob("*") if path.is_file())
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={used + spare}", "tmpfs", place], capture_output=True, text=True
     )
@@ -193,15 +191,17 @@ def edited(ground: Ground) -> Break:
 
 def flipped_at_work(ground: Ground) -> Break:
     """A training is killed, and one byte of what it would go on from is another."""
-    job = ground.pick("pretrain", "train_prm")
+    job = ground.pick("pretrain")
     ground.undo(job)
     process = ground.started(job.outputs[0])
     work = ground.folder / "work"
     ground.wait_for(lambda: list(work.rglob("checkpoint-*/sums.json")), process)
-    for pid in ground.processes(job.script):
-        os.kill(pid, signal.SIGKILL)
-    process.wait()
-    folder = ground.random.choice(sorted(path.parent for path in work.rglob("checkpoint-*/sums.json")))
+    ground.kill(job.script)
+    ground.ended(process)
+    whole = sorted(path.parent for path in work.rglob("checkpoint-*/sums.json"))
+    if not whole:
+        raise NotPossible("the training ended before it could be killed")
+    folder = ground.random.choice(whole)
     path = ground.random.choice([folder / name for name in ("model.safetensors", "optimizer.pt", "trainer_state.json")])
     path.write_bytes(with_flip(ground, path.read_bytes()))
     return Break(f"{job.rule} killed, a bit of its {folder.name}/{path.name} flipped", (job.outputs[0],))
@@ -222,9 +222,9 @@ def clock(ground: Ground) -> Break:
     job = ground.pick("draw_figure", "grade_pool", "train_prm")
     ground.undo(job)
     jump = ground.random.choice(["-400d", "-2d", "+2d", "+400d"])
-    process = ground.start("faketime", "-f", jump, sys.executable, "run", "--cores", "1", str(job.outputs[0]))
-    ground.ended(process)
-    return Break(f"clock {jump} during {job.rule}", (job.outputs[0],), ("clock", "touch"), None)
+    command = ("faketime", "-f", jump, sys.executable, "run", "--cores", "1", str(job.outputs[0]))
+    ground.ended(ground.start(*command, FAKETIME_DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1"))
+    return Break(f"clock {jump} during {job.rule}", (job.outputs[0],))
 
 
 def wrong_times(ground: Ground) -> Break:
@@ -272,7 +272,7 @@ def moved(ground: Ground) -> Break:
     process = ground.started(job.outputs[0])
     ground.wait_for(lambda: ground.processes(job.script), process)
     ground.after(process, 2)
-    ground.end_all()
+    ground.kill("")
     process.wait()
     place = ground.folder.with_name(f"{ground.folder.name} moved")
     ground.folder.rename(place)

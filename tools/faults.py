@@ -68,7 +68,7 @@ def break_and_heal(kind: Kind, ground: Ground, wanted: dict[str, str]) -> tuple[
     except Unhealed as error:
         return "NOT HEALED", fault.told, str(error)
     finally:
-        ground.end_all()
+        ground.kill("")
         fault.clean_up()
         shutil.rmtree(ground.folder)
 

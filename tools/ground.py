@@ -25,7 +25,7 @@ COPIED += (".dvc/config", ".dvcignore", ".gitignore", "requirements.txt")
 SMALLER: dict[str, Any] = {
     "problems": {"sets": {"math_pretrain": {"count": 200}, "code_pretrain": {"count": 100}}},
     "models": {
-        "ladder": {"3k": {"steps": 40}, "12k": {"steps": 40}},
+        "ladder": {"3k": {"steps": 100}, "12k": {"steps": 100}},
         "variants": {"policy": {"steps": 20}, "reasoner": {"steps": 20}},
     },
     "chains": {"samples": 1, "max_tokens": 40},
@@ -34,7 +34,7 @@ SMALLER: dict[str, Any] = {
     "evaluate": {"bootstrap": 50, "emergence_samples": 2, "gradient_pairs": 2},
 }
 # What states how long something took, which no two runs agree on.
-TIMED = ("*/figure5.*", "*/claims.*", "*/jobs.csv", "*/costs/*", "*/times.parquet", "*/report.html", "*.prm.json")
+TIMED = ("*/figure5.*", "*/claims.*", "*/jobs.csv", "*/costs/*", "*/times.parquet", "*/report.html")
 
 
 class Unhealed(Exception):
@@ -97,7 +97,7 @@ class Ground:
 
     def __init__(self, finished: Path, folder: Path, seed: str) -> None:
         shutil.copytree(finished, folder, symlinks=True)
-        self.folder = folder
+        self.folder = folder.resolve()
         self.random = random.Random(seed)
         self.logs = 0
 
@@ -165,10 +165,10 @@ class Ground:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=self.random.uniform(0, most))
 
-    def end_all(self) -> None:
-        """Kill whatever still works in the folder."""
-        for pid in self.processes(""):
-            with suppress(ProcessLookupError):
+    def kill(self, word: str) -> None:
+        """Kill -9 of all processes in the folder that have a word in their command line."""
+        for pid in self.processes(word):
+            with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, signal.SIGKILL)
 
     # --- files ---
