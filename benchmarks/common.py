@@ -2,12 +2,15 @@
 
 import importlib
 import json
+import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -19,10 +22,11 @@ from transformers import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-# Shapes of the default scale's policy and PRM, and one of about 100 million parameters.
+# Shapes of the default scale's policy and PRM, one of about 0.9 and one of about 100 million parameters.
 SHAPES = {
     "47k": {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4},
     "124k": {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4},
+    "900k": {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4},
     "100m": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
 }
 VOCABULARY = 2000
@@ -94,25 +98,51 @@ def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def table(rows: Sequence[dict]) -> str:
+def table(rows: Sequence[dict], between: str = "  ") -> str:
     """Rows of like keys as text, aligned."""
     names = list(rows[0])
     cells = [names, *([_text(row[name]) for name in names] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    lines = (between.join(c.rjust(width) for c, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown(rows: Sequence[dict]) -> str:
+    """The same as a table in Markdown."""
+    head, *lines = table(rows, " | ").splitlines()
+    rule = "|".join("-" * (len(part) + 2 - (i == 0)) for i, part in enumerate(head.split(" | ")))
+    return "\n".join(f"| {line} |" for line in (head, *lines)).replace("\n", f"\n|-{rule}|\n", 1)
 
 
 def _text(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-def record(name: str, arguments: dict, rows: Sequence[dict]) -> Path:
-    """Prints rows and writes them, with what they were measured on, to ``benchmarks/records/``."""
+def machine() -> dict:
+    """What a record was made on; ``busy`` is how many others ran there at its end."""
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
+    return {
+        "processor": found[1] if found else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "busy": max(0, round(os.getloadavg()[0] - torch.get_num_threads())),
+        "system": platform.platform(),
+        "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(("MALLOC_", "OMP_"))},
+    }
+
+
+def record(name: str, arguments: dict, rows: Sequence[dict], packages: Sequence[str] = ()) -> None:
+    """Prints rows and writes them, with what they were measured on, to ``benchmarks/records/``: JSON and Markdown.
+
+    ``packages`` are named with their versions beside PyTorch and transformers.
+    """
     print(table(rows))
-    path = ROOT / "benchmarks" / "records" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    machine = {"processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
-    versions = {p: importlib.import_module(p).__version__ for p in ("torch", "transformers")}
-    found = {"arguments": arguments, "machine": machine, "versions": versions, "rows": list(rows)}
-    path.write_text(json.dumps(found, indent=1) + "\n")
-    return path
+    folder = ROOT / "benchmarks" / "records"
+    folder.mkdir(exist_ok=True)
+    versions = {"python": platform.python_version(), **{p: version(p) for p in ("torch", "transformers", *packages)}}
+    found = {"arguments": arguments, "machine": machine(), "versions": versions, "rows": list(rows)}
+    (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    told = [f"{key}: {value}" for key, value in {**found["machine"], **versions}.items()]
+    command = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in arguments.items())
+    text = [f"# {name}", "", markdown(rows), "", "Arguments: `" + command + "`", "", "On: " + ", ".join(told) + "."]
+    (folder / f"{name}.md").write_text("\n".join(text) + "\n")

@@ -3,12 +3,13 @@
     python benchmarks/decoding.py                      # the default scale's policy, batches of 1, 16, 64, 256
     python benchmarks/decoding.py --size 100m --batches 1 16
     python benchmarks/decoding.py --against HEAD~20    # and the engine of another commit
-    python benchmarks/decoding.py --size 100m --vllm-python "$(python tools/vllm_environment.py)"
+    python benchmarks/decoding.py --size 900k --vllm-python "$(python tools/vllm_environment.py)"
 
-vLLM's CPU build refuses heads of 12 and 16, those of the default scale's models: it is compared at 100m.
+vLLM's CPU build refuses heads of 12 and 16, those of the default scale's models: it is compared at 900k and 100m.
 
 Every contender decodes the same prompts, greedily, to the same forced length, and they take turns; what counts are
-ratios within one run. ``pool`` is the search's sampling: 32 samples a question at temperature 1.
+ratios within one run. Seconds are the processor's: with one thread they are those of the wall on a quiet machine, and
+what else runs there does not lengthen them. ``pool`` is the search's sampling: 32 samples a question at temperature 1.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from common import Letters, earlier, model, prompts, record
+from common import SHAPES, Letters, earlier, model, prompts, record
 
 from prm_scaling.engines.interface import Extend, Sampling
 from prm_scaling.engines.transformers import TransformersPolicy
@@ -80,19 +81,19 @@ def pool(engine, interface, questions: int, fresh: bool) -> Callable[[], None]:
 
 
 def seconds(contenders: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Median seconds a call; the contenders take turns, after one turn that does not count."""
+    """Median processor seconds a call; the contenders take turns, after one turn that does not count."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(repeats + 1):
         for name, call in contenders.items():
-            began = time.perf_counter()
+            began = time.process_time()
             call()
             if turn:
-                taken[name].append(time.perf_counter() - began)
+                taken[name].append(time.process_time() - began)
     return {name: statistics.median(values) for name, values in taken.items()}
 
 
-def of_vllm(python: str, lm, sizes: list[int], repeats: int) -> dict[int, float]:
-    """Median seconds a call of vLLM, in an environment of its own."""
+def of_vllm(python: str, lm, sizes: list[int], repeats: int) -> tuple[str, dict[int, float]]:
+    """vLLM's version and its median processor seconds a call, in an environment of its own."""
     with tempfile.TemporaryDirectory() as folder:
         lm.save_pretrained(folder)
         task = {"model": folder, "prompts": prompts(max(sizes), PROMPT), "sizes": sizes, "new": NEW, "repeats": repeats}
@@ -101,13 +102,14 @@ def of_vllm(python: str, lm, sizes: list[int], repeats: int) -> dict[int, float]
         made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode != 0:
             sys.exit(f"vLLM failed:\n{made.stderr[-3000:]}")
-    return {int(k): v for k, v in json.loads(made.stdout.splitlines()[-1]).items()}
+    found = json.loads(made.stdout.splitlines()[-1])
+    return found["version"], {int(k): v for k, v in found["seconds"].items()}
 
 
 def main() -> None:
     """Measures and records."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", default="47k", choices=["47k", "124k", "100m"])
+    parser.add_argument("--size", default="47k", choices=list(SHAPES))
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16, 64, 256])
     parser.add_argument("--questions", type=int, default=64, help="of the pool; 0 leaves it out")
     parser.add_argument("--repeats", type=int, default=3)
@@ -119,9 +121,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     lm, now = model(arguments.size), {"Extend": Extend, "Sampling": Sampling}
     engine = TransformersPolicy(lm, Letters(), arguments.rows, 4096)
-    vllm = {}
+    vllm: dict[int, float] = {}
+    release = None
     if arguments.vllm_python:
-        vllm = of_vllm(arguments.vllm_python, lm, arguments.batches, arguments.repeats)
+        release, vllm = of_vllm(arguments.vllm_python, lm, arguments.batches, arguments.repeats)
     rows = []
     with ExitStack() as stack:
         before, then = None, {}
@@ -144,7 +147,7 @@ def main() -> None:
     names = list(dict.fromkeys(name for _, _, taken in rows for name in taken))
     record(
         f"decoding-{arguments.size}",
-        {**vars(arguments), "vllm_python": bool(arguments.vllm_python)},
+        {**vars(arguments), "vllm_python": release and f"vllm {release}"},
         [
             {
                 "batch": batch,

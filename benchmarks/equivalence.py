@@ -4,19 +4,21 @@
     PYTHONPATH=src python benchmarks/equivalence.py FILE.jsonl             # the field `answer` of each line of a file
 
 Half of the pairs are equal answers written differently, half are an answer and another of the same kind. Each
-worker count starts with fresh processes that have read nothing yet; starting them is measured too.
+worker count starts with fresh processes that have read nothing yet; starting them is measured too. The record is
+benchmarks/records/equivalence.json.
 """
 
 import argparse
 import json
 import logging
-import os
 import random
 import re
+import resource
 import sys
 import time
 from pathlib import Path
 
+from common import record
 from math_verify import parse, verify
 
 from prm_scaling.verify.equivalence import Comparer, read_answer
@@ -83,7 +85,7 @@ def in_a_loop(pairs: list[tuple[str, str]]) -> float:
 
 
 def main() -> None:
-    """Prints one line a way of comparing."""
+    """One row a way of comparing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", type=Path, help="JSON lines with a field `answer`")
     parser.add_argument("--pairs", type=int, default=2000)
@@ -97,18 +99,34 @@ def main() -> None:
         answers = made_up(asked.pairs, random_)
     pairs = pairs_of(answers, random_)
     logging.disable(logging.WARNING)
-    print(f"{len(pairs)} pairs, {len({a for pair in pairs for a in pair})} different answers, {os.cpu_count()} cores")
     some = pairs[: asked.loop]
-    print(f"math-verify in a loop: {len(some) / in_a_loop(some):.0f} pairs/s")
+    loop = len(some) / in_a_loop(some)
+    rows = [_row("math-verify in a loop", len(some), loop, loop)]
     for workers in (1, 2, 4):
+        before = _of_children()
         with Comparer(workers) as comparer:
             began = time.perf_counter()
             comparer.compare([("x + x", "2x")])
             ready = time.perf_counter()
             results = comparer.compare(pairs)
-            taken = time.perf_counter() - ready
-        found = f"{sum(r.equal for r in results)} equal, {comparer.undecided} undecided"
-        print(f"{workers} workers: {len(pairs) / taken:.0f} pairs/s after {ready - began:.1f} s to start; {found}")
+            rate = len(pairs) / (time.perf_counter() - ready)
+        found = {"seconds to start": round(ready - began, 1), "equal": sum(r.equal for r in results)}
+        found |= {"undecided": comparer.undecided, "processor seconds": round(_of_children() - before, 1)}
+        rows.append(_row(f"{workers} workers", len(pairs), rate, loop, **found))
+    different = len({answer for pair in pairs for answer in pair})
+    arguments = {"answers": asked.file.name if asked.file else "made up", "different answers": different}
+    record("equivalence", arguments, rows, ("math-verify", "sympy"))
+
+
+def _of_children() -> float:
+    """Seconds of processor time of all processes that have ended, starting up included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _row(way: str, pairs: int, rate: float, loop: float, **found: float) -> dict:
+    row = {"way": way, "pairs": pairs, "pairs a second": round(rate), "times faster": round(rate / loop, 1)}
+    return row | dict.fromkeys(("seconds to start", "equal", "undecided", "processor seconds"), "") | found
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Reading labelled chains: rate and peak memory, at two sizes of a generated file.
 
-    python benchmarks/reading.py                 # 100,000 and 1,000,000 chains; some minutes, 0.6 GB of disk
-    python benchmarks/reading.py 1000 10000      # other sizes
+    PYTHONPATH=src python benchmarks/reading.py               # 100,000 and 1,000,000 chains; some minutes, 2 GB of disk
+    PYTHONPATH=src python benchmarks/reading.py 1000 10000    # other sizes
 
 Chains in the layout of Math-Shepherd, thirty a question, are read through `datasets` into problems and labelled
 solutions, with near duplicates of a held-out set removed, and then tokenized into chains and labels. Each size runs
-in a process of its own, whose peak resident memory is the operating system's. Prints a row a size and step.
+in a process of its own, whose seconds are of processor time and whose peak resident memory is the operating system's:
+linear in time and flat in memory are rows with about the same rate and peak. A row a size and step; the record is
+benchmarks/records/reading.json.
 """
 
 import json
@@ -15,9 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 SIZES = (100_000, 1_000_000)
 SOLUTIONS = 30  # a question, as in Math-Shepherd (445,000 solutions of 15,000 questions)
@@ -64,39 +65,58 @@ def measure(folder: Path, chains: int) -> list[tuple[str, float]]:
     for i in range(HELD_OUT):
         held_out.add("test", f"test-{i}", question(10**7 + i))
     tokenizer = train_tokenizer((question(i) for i in range(2000)), 1000)
-    began = time.perf_counter()
+    began = time.process_time()
     account = read_set("bench", spec, held_out, 0.0, *(folder / name for name in ("p.parquet", "q.jsonl", "s.parquet")))
     assert account.records == account.solutions == chains
-    read = time.perf_counter()
+    read = time.process_time()
     questions = {p.id: p.question for p in stream_records(folder / "p.parquet", Problem)}
     solutions: Iterator[LabelledSolution] = stream_records(folder / "s.parquet", LabelledSolution, 4096)
     with record_writer(folder / "c.parquet", Chain, 4096) as add_chain:
         for chain in rated_chains(solutions, questions, tokenizer, "\n"):
             add_chain(chain)
-    return [("read", read - began), ("tokenize", time.perf_counter() - read)]
+    return [("read", read - began), ("tokenize", time.process_time() - read)]
 
 
-def run(chains: int) -> None:
-    """One size, in a process of its own: a row a step."""
+def run(chains: int, rows: Connection) -> None:
+    """One size, in a process of its own: sends a row a step."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "chains.jsonl", chains)
         megabytes = (folder / "chains.jsonl").stat().st_size / 1e6
         steps = measure(folder, chains)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for step, seconds in steps:
-        print(
-            f"{chains:>9,} {megabytes:>8.0f} {step:>9} {seconds:>9.1f} {chains / seconds:>9,.0f} {peak:>9.0f}",
-            flush=True,
-        )
+    rows.send(
+        [
+            {
+                "chains": chains,
+                "megabytes": round(megabytes),
+                "step": step,
+                "seconds": round(seconds, 1),
+                "chains a second": round(chains / seconds),
+                "peak megabytes": round(peak),
+            }
+            for step, seconds in steps
+        ]
+    )
+
+
+def main() -> None:
+    """All sizes, one after another."""
+    # Here: a process that is measured imports this module too, and has no need of it.
+    from common import record
+
+    sizes = [int(size) for size in sys.argv[1:]] or SIZES
+    spawn, rows = multiprocessing.get_context("spawn"), []
+    for size in sizes:
+        ours, theirs = spawn.Pipe(duplex=False)
+        process = spawn.Process(target=run, args=(size, theirs))
+        process.start()
+        theirs.close()
+        rows += ours.recv()
+        process.join()
+    packages = ("datasets", "pyarrow", "datasketch", "tokenizers")
+    record("reading", {"solutions a question": SOLUTIONS, "held out": HELD_OUT}, rows, packages)
 
 
 if __name__ == "__main__":
-    sizes = [int(size) for size in sys.argv[1:]] or SIZES
-    print(f"{'chains':>9} {'MB':>8} {'step':>9} {'seconds':>9} {'chains/s':>9} {'peak MB':>9}", flush=True)
-    for size in sizes:
-        process = multiprocessing.get_context("spawn").Process(target=run, args=(size,))
-        process.start()
-        process.join()
-        if process.exitcode:
-            sys.exit(process.exitcode)
+    main()

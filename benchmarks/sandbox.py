@@ -1,19 +1,22 @@
 """How many trivial programs a second one core judges: workers that fork, against an interpreter a program.
 
-    python benchmarks/sandbox.py [--programs 600] [--repeats 3]
+    PYTHONPATH=src python benchmarks/sandbox.py [--programs 600] [--repeats 3]
 
-All ways run in turn, `--repeats` times, each with one worker; a line of JSON for each way, with the median rate.
+All ways run in turn, `--repeats` times, each with one worker, all on one core; a row a way, with the median rate. The
+record is benchmarks/records/sandbox.json.
 """
 
 import argparse
 import json
 import os
-import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+
+from common import record
 
 from prm_scaling.problems.code_tests import Asserts, Calls, Stdin, Suite
 from prm_scaling.verify.programs import judge
@@ -76,10 +79,20 @@ def main() -> None:
             began = time.perf_counter()
             run()
             rates[name].append(count / (time.perf_counter() - began))
-    for name, found in rates.items():
-        line = {"way": name, "programs_per_second": round(statistics.median(found), 1)}
-        print(json.dumps({**line, "least": round(min(found), 1), "most": round(max(found), 1)}))
-    print(json.dumps({"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}))
+    peer = statistics.median(rates["interpreter"])
+    rows = [
+        {
+            "way": name,
+            "programs a second": round(statistics.median(found), 1),
+            "least": round(min(found), 1),
+            "most": round(max(found), 1),
+            "times faster": round(statistics.median(found) / peer, 1),
+        }
+        for name, found in rates.items()
+    ]
+    bubblewrap = shutil.which("bwrap")
+    told = subprocess.run([bubblewrap, "--version"], capture_output=True, text=True) if bubblewrap else None
+    record("sandbox", vars(args) | {"bubblewrap": told.stdout.split()[-1] if told else "none"}, rows, ())
 
 
 if __name__ == "__main__":

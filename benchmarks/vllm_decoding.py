@@ -1,4 +1,4 @@
-"""vLLM's side of ``decoding.py``; runs in the environment that has vLLM and prints seconds by batch size."""
+"""vLLM's side of ``decoding.py``, in the environment that has vLLM: prints its version and seconds by batch size."""
 
 import json
 import os
@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 def main() -> None:
     """Reads the task that is named on the command line."""
-    from vllm import LLM, SamplingParams, TokensPrompt
+    from vllm import LLM, SamplingParams, TokensPrompt, __version__
 
     task = json.loads(Path(sys.argv[1]).read_text())
     llm = LLM(
@@ -35,12 +35,12 @@ def main() -> None:
         prompts = [TokensPrompt(prompt_token_ids=p) for p in task["prompts"][:size]]
         taken = []
         for turn in range(task["repeats"] + 1):
-            began = time.perf_counter()
+            began = time.process_time()
             llm.generate(prompts, parameters, use_tqdm=False)
             if turn:
-                taken.append(time.perf_counter() - began)
+                taken.append(time.process_time() - began)
         found[size] = statistics.median(taken)
-    print(json.dumps(found))
+    print(json.dumps({"version": __version__, "seconds": found}))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ DATASETS = {"seen": 4, "unseen": 3}
 
 
 def graded(problem: str, sample: int, **changes) -> Graded:
-    known = Graded("m-math", f"{problem}/{sample}", "d", problem, sample, "1", True, True, (True,), -1, (False,))
+    chain = f"{problem}/{sample}"
+    known = Graded("m-math", chain, "d", problem, sample, "1", True, True, (True,), -1, (False,), None)
     return replace(known, **changes)
 
 

@@ -23,6 +23,13 @@ def expected_first_error(right: Sequence[bool]) -> int:
 
 
 LABELS = "abcdeghk"
+
+
+def moves_of(problem: Problem) -> int:
+    """Lines of a solution before its conclusion: a program has one a clause, all else a second that reads it."""
+    return problem.difficulty * (1 if problem.domain == "code" else 2)
+
+
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 MATH_VERBS = {
     **dict.fromkeys(["buys", "finds", "wins", "picks"], "+"),
@@ -53,26 +60,43 @@ def math_clauses(problem: Problem) -> tuple[int, list[tuple[str, int]]]:
     return int(re.search(r"^[A-Z][a-z]+ has ([0-9]+) ", problem.text)[1]), todo
 
 
-def math_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
-    """Redoes the arithmetic from the words of the problem: a line that reads each clause, one that applies it."""
-    value, todo = math_clauses(problem)
-    right: list[bool] = []
+def on_track(lines: Sequence[str], start, ends: int, move: Callable[[int, object, str], object]) -> list[bool]:
+    """Takes line after line: one that makes the next move, the last one once more, or the conclusion is right.
+
+    ``move(done, value, line)`` is the value after ``line`` if that makes move ``done`` at ``value``, or ``None``.
+    """
+    done, value, before, right = 0, start, start, []
     for line in lines:
-        place, applied = divmod(sum(right), 2)
-        if place == len(todo):
-            good = line == f"#### {value}"
-        elif applied:
-            (op, n), stated = todo[place], re.fullmatch(r"(?:wait, )?([0-9]+) ([-+*]) ([0-9]+) = ([0-9]+)", line)
-            good = bool(stated) and stated[2] == op
-            if good:
-                a, b, result = int(stated[1]), int(stated[3]), int(stated[4])
-                good = (a, b) == (value, n) or (op != "-" and (b, a) == (value, n))
-                good = good and result == result_of(a, op, b)
-            value = result if good else value
+        after = move(done, value, line)
+        if after is not None and done < ends:
+            done, value, before, good = done + 1, after, value, True
+        elif after is not None:  # the conclusion
+            good = True
         else:
-            good = line.removeprefix("wait, ") == f"{LABELS[place]}: {todo[place][0]} {todo[place][1]}"
+            good = done > 0 and move(done - 1, before, line) is not None
         right.append(good)
     return right
+
+
+def math_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
+    """Redoes the arithmetic from the words of the problem: a line that reads each clause, one that applies it."""
+    start, todo = math_clauses(problem)
+
+    def move(done: int, value: int, line: str) -> int | None:
+        place, applied = divmod(done, 2)
+        if place == len(todo):
+            return value if line == f"#### {value}" else None
+        op, n = todo[place]
+        if not applied:
+            return value if line.removeprefix("wait, ") == f"{LABELS[place]}: {op} {n}" else None
+        stated = re.fullmatch(r"(?:wait, )?([0-9]+) ([-+*]) ([0-9]+) = ([0-9]+)", line)
+        if not stated or stated[2] != op:
+            return None
+        a, b, result = int(stated[1]), int(stated[3]), int(stated[4])
+        known = (a, b) == (value, n) or (op != "-" and (b, a) == (value, n))
+        return result if known and result == result_of(a, op, b) else None
+
+    return on_track(lines, start, 2 * len(todo), move)
 
 
 COLOURS = "red|blue|green|white|black|pink|gold|gray|brown|violet"
@@ -90,23 +114,22 @@ def logic_clauses(problem: Problem) -> tuple[str, list[tuple[list[str], str]]]:
 
 def logic_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
     """Follows the rules again, as the problem's words state them: a line that reads each, one that applies it."""
-    value, todo = logic_clauses(problem)
-    right: list[bool] = []
-    for line in lines:
-        place, applied = divmod(sum(right), 2)
+    start, todo = logic_clauses(problem)
+
+    def move(done: int, value: str, line: str) -> str | None:
+        place, applied = divmod(done, 2)
         if place == len(todo):
-            good = line == f"#### {value}"
-        else:
-            colours, result = todo[place]
-            fires = value in colours
-            after = result if fires else value
-            condition = " or ".join(colours)
-            read = f"{LABELS[place]}: {condition}, {result}"
-            expected = f"now {value}, {condition}: {'yes' if fires else 'no'} {after}" if applied else read
-            good = line.removeprefix("wait, ") == expected
-            value = after if good and applied else value
-        right.append(good)
-    return right
+            return value if line == f"#### {value}" else None
+        colours, result = todo[place]
+        fires = value in colours
+        after = result if fires else value
+        condition = " or ".join(colours)
+        if not applied:
+            return value if line.removeprefix("wait, ") == f"{LABELS[place]}: {condition}, {result}" else None
+        expected = f"now {value}, {condition}: {'yes' if fires else 'no'} {after}"
+        return after if line.removeprefix("wait, ") == expected else None
+
+    return on_track(lines, start, 2 * len(todo), move)
 
 
 CODE_WORDS: list[tuple[str, Callable[[int, int], int]]] = [
@@ -137,23 +160,30 @@ def code_on_track(problem: Problem, lines: Sequence[str]) -> list[bool]:
     for clause in clauses_of(problem):
         function = next(f for words, f in CODE_WORDS if re.match(rf"(?:then |now )*(?:{words}) [0-9]", clause))
         todo.append((function, int(re.search(r"[0-9]+", clause)[0])))
-    place, values, right = 0, list(PROBES), []
+    place, values, before, right = 0, list(PROBES), list(PROBES), []
+
+    def makes(number: int, values: list[int], line: str, lines: Sequence[str]) -> list[int] | None:
+        """The values after ``line``, the last of ``lines``, if it makes that move."""
+        function, n = todo[number]
+        operand, target = NAMES[number], NAMES[number + 1]
+        after = [function(v, n) for v in values]
+        alone = [ran(line.strip(), {operand: p}) for p in range(-12, 20)]
+        good = holds(lines, target, after) and all(
+            a is not None and set(a) <= {operand, target} and a.get(target) == function(p, n)
+            for a, p in zip(alone, range(-12, 20), strict=True)
+        )
+        return after if good else None
+
     for i, line in enumerate(lines):
         good = False
-        if place == len(todo):
-            # "return" cannot be executed outside of a function: what follows one is dead code.
-            good = line == f"    return {NAMES[place]}" and (all(right) or holds(lines[:i], NAMES[place], values))
-        elif holds(lines[:i], NAMES[place], values):
-            function, n = todo[place]
-            operand, target = NAMES[place], NAMES[place + 1]
-            after = [function(v, n) for v in values]
-            alone = [ran(line.strip(), {operand: p}) for p in range(-12, 20)]
-            good = holds(lines[: i + 1], target, after) and all(
-                a is not None and set(a) <= {operand, target} and a.get(target) == function(p, n)
-                for a, p in zip(alone, range(-12, 20), strict=True)
-            )
-            if good:
-                place, values = place + 1, after
+        # "return" cannot be executed outside of a function: what follows one is dead code.
+        if (place == len(todo) and all(right)) or holds(lines[:i], NAMES[place], values):
+            if place == len(todo) and line == f"    return {NAMES[place]}":
+                good = True
+            elif place < len(todo) and (after := makes(place, values, line, lines[: i + 1])) is not None:
+                place, values, before, good = place + 1, after, values, True
+            else:
+                good = place > 0 and makes(place - 1, before, line, lines[: i + 1]) is not None
         right.append(good)
     return right
 

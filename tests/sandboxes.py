@@ -4,8 +4,9 @@ from functools import cache
 
 import pytest
 
-from prm_scaling.problems.code_tests import Calls
-from prm_scaling.verify.programs import Verdict, judge
+from prm_scaling.problems.code_tests import Asserts, Calls, Check, Stdin
+from prm_scaling.verify.programs import judge
+from prm_scaling.verify.runs import Verdict
 from prm_scaling.verify.sandbox import Sandbox, why_not
 
 PROCESS = Sandbox("process", seconds=5.0, megabytes=512)
@@ -25,6 +26,14 @@ def sandbox(mode: str) -> Sandbox:
 
 GOOD = "def f(x):\n    return x + 1\n"
 NEXT = Calls(function="f", tests=[([1], 2)])
+# Of each kind, what no program knows that does not look for it.
+SUITES = {
+    "calls": Calls(function="f", tests=[([1], "expected-output")]),
+    "stdin": Stdin(tests=[("1", "expected-output")]),
+    "check": Check(entry="f", source="def check(candidate):\n    assert candidate(1) == 'expected-output'\n"),
+    "named": Check(entry="f", source="x = 'expected-output'\nassert f(1) == x\n"),
+    "asserts": Asserts(tests=["assert f(1) == 'expected-output'", "assert len(f(2)) == 15"]),
+}
 
 
 def then_good(program: str, suite, box: Sandbox) -> Verdict:

@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 
 import pytest
-from sandboxes import sandbox, then_good
+from sandboxes import SUITES, sandbox, then_good
 
-from prm_scaling.problems.code_tests import Asserts, Calls, Check, Stdin, Unittest
+from prm_scaling.problems.code_tests import Calls, Unittest
 
 BOTH = pytest.mark.parametrize("mode", ["process", "bubblewrap"])
 WALLS = pytest.mark.parametrize("mode", ["bubblewrap"])
@@ -222,13 +222,6 @@ def test_raw_system_calls_are_refused(name, mode):
 # --- forged passes ---
 
 ONE = "def f(x):\n    return 0\n"
-SUITES = {
-    "calls": Calls(function="f", tests=[([1], "expected-output")]),
-    "stdin": Stdin(tests=[("1", "expected-output")]),
-    "check": Check(entry="f", source="def check(candidate):\n    assert candidate(1) == 'expected-output'\n"),
-    "named": Check(entry="f", source="x = 'expected-output'\nassert f(1) == x\n"),
-    "asserts": Asserts(tests=["assert f(1) == 'expected-output'", "assert len(f(2)) == 15"]),
-}
 UNITTEST = Unittest(
     entry="f",
     source="import unittest\nclass TestCases(unittest.TestCase):\n"
@@ -367,46 +360,3 @@ def test_an_always_equal_object_passes_no_tests_but_those_beside_it():
     for kind, suite in SUITES.items():
         program = "print('expected-output')" if kind == "stdin" else right
         assert then_good(program, suite, sandbox("process")).passed
-
-
-# --- too much ---
-
-
-@BOTH
-@pytest.mark.parametrize("kind", SUITES)
-def test_a_gigabyte_of_standard_output(kind, mode):
-    program = "import sys\nfor _ in range(1000): sys.stdout.write('x' * 10 ** 6)\ndef f(x): return 0\n"
-    box = replace(sandbox(mode), seconds=20.0)
-    assert then_good(program, SUITES[kind], box).outcome == ("refused" if kind == "stdin" else "wrong")
-
-
-LAUGHS = """
-def f(x):
-    a = ['ha'] * 10
-    for _ in range(30): a = [a] * 10
-    return a
-"""
-DEEP = "def f(x):\n    a = []\n    for _ in range(10 ** 5): a = [a]\n    return a\n"
-ITSELF = "def f(x):\n    a = []\n    a.append(a)\n    return a\n"
-LONG = "class A:\n    def __repr__(self): return 'x' * 10 ** 9\n    __str__ = __repr__\ndef f(x): return A()\n"
-DIGITS = "def f(x): return 1 << 10 ** 8\n"
-LIAR = "class A(list):\n    def __iter__(self):\n        while True: yield 1\ndef f(x): return A()\n"
-
-
-@BOTH
-@pytest.mark.parametrize("kind", ["calls", "check", "asserts"])
-@pytest.mark.parametrize("program", [LAUGHS, DEEP, ITSELF, LONG, DIGITS, LIAR], ids=range(6))
-def test_values_that_are_larger_than_they_look(program, kind, mode):
-    box = replace(sandbox(mode), seconds=2.0)
-    began = time.monotonic()
-    assert not then_good(program, SUITES[kind], box).passed
-    assert time.monotonic() - began < 60
-
-
-@BOTH
-def test_garbage_on_the_channel_is_refused(mode):
-    """Messages that claim to be huge, or are deep, or are no JSON: whoever reads them goes on."""
-    for text in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x02[[", b"\x00\x01\x86\xa0" + b"[" * 100000, b"\x00\x00\x00\x01x"):
-        program = f"import os\nfor n in range(3, 64):\n    try: os.write(n, {text!r})\n    except OSError: pass\n"
-        verdict = then_good(program + "def f(x): return 0\n", SUITES["calls"], replace(sandbox(mode), seconds=1.0))
-        assert verdict.outcome == "refused"

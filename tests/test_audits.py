@@ -9,7 +9,7 @@ from scipy.stats import kstest
 from prm_scaling.analysis import label_noise, patterns
 from prm_scaling.analysis.figures import Intervals
 from prm_scaling.analysis.graded import Graded
-from prm_scaling.analysis.gradients import importance, permutation_test, similarities
+from prm_scaling.analysis.gradients import contrast, importance, permutation_test, similarities
 from prm_scaling.annotate.record import Annotation
 from prm_scaling.seeds import stream
 
@@ -45,16 +45,31 @@ def test_filters_keep_what_they_are_named_for():
 def test_noise_is_of_the_kept_chains_and_retention_of_all():
     kept = label_noise.filters(ANNOTATED)
     assert label_noise.wrongness(kept["judge_a"], TRUTH).tolist() == [0, 0, 1, 0, 1]
-    table = label_noise.noise_table("math", kept, TRUTH, 50, 0.9, 0).set_index("annotator")
+    table = label_noise.noise_table("math", kept, TRUTH, INTERVALS).set_index("annotator")
     assert table.noise["judge_a"] == pytest.approx(0.4) and table.retention["judge_a"] == 1.0
     assert table.noise["majority"] == 0.25 and table.retention["majority"] == 0.8
     assert table.noise["monte_carlo"] == 0.0 and table.chains["monte_carlo"] == 4
     assert (table.low <= table.noise).all() and (table.noise <= table.high).all()
 
 
-def test_a_wrong_step_that_is_taken_back_breaks_monotonicity():
-    labels = [(1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0), (1.0, 0.0, 1.0, 0.0)]
-    assert label_noise.monotonicity_failures(labels) == 0.5
+def test_intervals_of_noise_are_over_problems_and_not_over_chains():
+    """Wrong behaviour: five chains of a problem that share its error counted as five independent errors."""
+    chains = [f"q{i}/{j}" for i in range(40) for j in range(5)]
+    kept = [Annotation(c, "a", int(int(c[1:].split("/")[0]) % 4 == 0), (1.0, 1.0)) for c in chains]
+    table = label_noise.noise_table("math", {"a": kept}, dict.fromkeys(chains, 0), INTERVALS)
+    few = label_noise.noise_table("math", {"a": kept[::5]}, dict.fromkeys(chains[::5], 0), INTERVALS)
+    assert table.noise[0] == few.noise[0] == 0.25
+    assert (table.low[0], table.high[0]) == (few.low[0], few.high[0])
+
+
+def test_noise_by_steps_is_of_the_chains_of_that_length():
+    chains = [f"q{i}/0" for i in range(60)]
+    steps = {c: 3 if i < 40 else 5 if i < 59 else 9 for i, c in enumerate(chains)}
+    rows = [Annotation(c, "a", int(steps[c] == 5), (1.0,)) for c in chains[:50]]
+    table = label_noise.by_steps("math", {"a": rows, "b": []}, dict.fromkeys(chains, 0), steps, INTERVALS)
+    # One chain in sixty has nine steps: too few to tell.
+    assert table.steps.tolist() == [3, 5] and table.noise.tolist() == [0.0, 1.0]
+    assert table.retention.tolist() == pytest.approx([1.0, 10 / 19]) and table.chains.tolist() == [40, 10]
 
 
 # --- patterns ---
@@ -135,10 +150,33 @@ def test_a_response_is_wholly_like_itself(policy_model):
     assert similarities(policy_model, responses[:1], responses[1:]) == pytest.approx(found[:1, 1:], abs=1e-3)
 
 
-def test_the_permutation_test_is_uniform_where_nothing_differs():
-    rng = stream("null")
-    found = [permutation_test(rng.normal(size=12), rng.normal(size=12), 200, i) for i in range(200)]
+def alike(rng: np.random.Generator, left: int, right: int, gain: float) -> np.ndarray:
+    """Similarities with a random effect of each response; pairs of selected ones are ``gain`` more alike."""
+    matrix = (
+        rng.normal(size=(2 * left, 1)) + rng.normal(size=(1, 2 * right)) + 0.1 * rng.normal(size=(2 * left, 2 * right))
+    )
+    matrix[:left, :right] += gain
+    return matrix
+
+
+@pytest.mark.parametrize("sides", [(True, True), (True, False), (False, True)])
+def test_the_permutation_test_is_uniform_where_nothing_differs(sides):
+    """Wrong behaviour: the pairs of one response taken for independent, which finds differences that are not there."""
+    rng = stream("null", sides)
+    found = [permutation_test(alike(rng, 12, 9, 0.0), 200, i, *sides) for i in range(200)]
     assert kstest(found, "uniform").pvalue > 0.01
-    right = rng.normal(size=30)
-    assert permutation_test(right + 1.0, right, 200, 0) == pytest.approx(1 / 201)
-    assert permutation_test(right - 1.0, right, 200, 0) == 1.0
+
+
+def test_the_permutation_test_finds_what_differs():
+    rng = stream("differs")
+    assert permutation_test(alike(rng, 30, 30, 9.0), 200, 0) == pytest.approx(1 / 201)
+    assert permutation_test(alike(rng, 30, 30, -9.0), 200, 0) == 1.0
+
+
+def test_the_contrast_is_of_the_selected_less_the_others():
+    matrix = np.array([[4.0, 2.0, 0.0, 0.0], [2.0, 4.0, 0.0, 0.0], [9.0, 9.0, 1.0, 1.0], [9.0, 9.0, 1.0, 1.0]])
+    ones = np.ones((1, 2))
+    assert contrast(matrix, ones, ones).tolist() == [2.0]
+    # Exchanged on both sides it turns its sign; resampled, a problem counts as often as it was drawn.
+    assert contrast(matrix, -ones, -ones).tolist() == [-2.0]
+    assert contrast(matrix, np.array([[2.0, 0.0]]), np.array([[2.0, 0.0]])).tolist() == [3.0]

@@ -5,7 +5,8 @@ import gzip
 import json
 
 import pytest
-from conftest import DOMAINS, ROOT, embedded
+from conftest import DOMAINS, embedded
+from dataset_records import DATA, needs_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,9 +22,6 @@ from prm_scaling.chains.segmentation import (
 from prm_scaling.chains.steps import Steps, token_ends
 from prm_scaling.problems.world.solutions import solution
 from prm_scaling.seeds import stream
-
-DATA = ROOT.parent / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the folder of real records is not here")
 
 PIECES = [
     *(

@@ -9,6 +9,7 @@ from prm_scaling.analysis import claims
 from prm_scaling.analysis.claims import FAILS, HOLDS, UNDECIDED, Claim, Evidence, measure, noise_claims, verdict
 from prm_scaling.analysis.estimators import Interval
 from prm_scaling.analysis.figures import Intervals
+from prm_scaling.analysis.study_claims import study_claims
 from prm_scaling.seeds import stream
 
 INTERVALS = Intervals(resamples=200, confidence=0.95, seed=0)
@@ -46,6 +47,43 @@ def test_points_are_of_a_hundred_and_no_evidence_decides_nothing():
     table = measure([*made, Claim("c", "", "", "", "points", np.array([]))], 50, 0.9, 0)
     assert table.effect.tolist()[:2] == pytest.approx([25.0, 0.25]) and np.isnan(table.effect[2])
     assert table.verdict.tolist() == [HOLDS, FAILS, UNDECIDED]
+
+
+def test_a_claim_says_what_it_could_have_seen():
+    values = stream("power").normal(size=400)
+    (row,) = measure([Claim("a", "", "", "", "points", values / 100)], 2000, 0.95, 0).to_dict("records")
+    assert row["detectable"] == pytest.approx(2.8 * values.std() / 20, rel=0.1)
+    # An interval that the study made itself is taken as it is.
+    (row,) = measure([Claim("a", "", "", "", "x", Interval(3.0, 2.0, 4.0), 1.0)], 10, 0.95, 0).to_dict("records")
+    assert (row["effect"], row["low"], row["high"], row["verdict"]) == (3.0, 2.0, 4.0, HOLDS)
+    (row,) = measure([Claim("a", "", "", "", "x", np.zeros(9))], 10, 0.95, 0).to_dict("records")
+    assert np.isnan(row["detectable"])
+
+
+def test_claims_of_studies_follow_from_their_effects():
+    effects = {
+        "parameters_accuracy_left": {"value": 0.3, "low": 0.2, "high": 0.4},
+        "auc_jump": {"value": 0.3, "low": 0.2, "high": 0.4},
+        "monotone_math": {"value": 0.004, "low": 0.001, "high": 0.008},
+        "dawid_skene_math": {"value": -0.1, "low": -0.2, "high": -0.05},
+        "process_math": {"value": np.nan, "low": np.nan, "high": np.nan},
+        "bound_math": [0.1, 0.2, 0.3] * 10,
+        "last_mc": [[-0.1, -0.2, -0.3] * 10],
+        "last_aslaf": [[-0.1, -0.2, -0.3] * 10],
+    }
+    kinds = {"mc": "monte_carlo", "aslaf": "consensus"}
+    assert judged(study_claims(effects, ["math"], kinds, 8, 16, 0.01)) == {
+        "size_ceiling": FAILS,
+        "emergence_auc": HOLDS,
+        "emergence_loss": UNDECIDED,  # too few checkpoints: no such effect is stored
+        "consensus_math": FAILS,
+        "monotone_math": HOLDS,
+        "process_math": UNDECIDED,
+        "vote_bound_math": HOLDS,
+        # Zhang et al.: the last step for Monte Carlo labels, the product for others.
+        "aggregation_mc": FAILS,
+        "aggregation_aslaf": HOLDS,
+    }
 
 
 @pytest.mark.parametrize(
@@ -164,12 +202,13 @@ def test_claims_on_noise_are_of_the_relative_fall(single, agreed, expected, effe
         return [[float(i < 100 * rate), 1.0] for i in stream("noise order", rate).permutation(100)]
 
     entry = {"domain": "math", "single": counts(single), "consensus": counts(agreed)}
-    (row,) = noise_claims([entry], 400, 0.95, 0).to_dict("records")
+    (row,) = measure(noise_claims([entry], 400, 0.95, 0), 400, 0.95, 0).to_dict("records")
     assert row["verdict"] == expected and row["effect"] == pytest.approx(effect) and row["id"] == "noise_math"
     assert row["low"] <= row["effect"] <= row["high"]
 
 
 def test_noise_without_a_ratio_is_undecided():
     for single, agreed in (([1.0, 2.0], [0.0, 0.0]), ([0.0, 2.0], [0.0, 1.0]), ([0.0, 2.0], [1.0, 1.0])):
-        table = noise_claims([{"domain": "math", "single": [single] * 4, "consensus": [agreed] * 4}], 50, 0.9, 0)
+        found = noise_claims([{"domain": "math", "single": [single] * 4, "consensus": [agreed] * 4}], 50, 0.9, 0)
+        table = measure(found, 50, 0.9, 0)
         assert table.verdict.tolist() == [UNDECIDED]

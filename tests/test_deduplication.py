@@ -1,7 +1,8 @@
 """Held-out problems stay out of training: exact duplicates and near ones are found, others are not."""
 
 import pytest
-from conftest import DOMAINS, ROOT, embedded
+from conftest import DOMAINS, embedded
+from dataset_records import DATA, needs_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,6 @@ from prm_scaling.problems.account import Account, table
 from prm_scaling.problems.duplicates import HeldOut, Match, Near, jaccard, normalised, shingles
 
 NEAR = Near(ngram=3, permutations=128, threshold=0.5)
-DATA = ROOT.parent / "shared" / "data"
 
 words = st.lists(st.sampled_from([f"w{i}" for i in range(10)]), min_size=1, max_size=30).map(" ".join)
 
@@ -105,7 +105,7 @@ def test_what_is_removed_is_counted_by_held_out_set():
     assert str(account) == "train: 6 problems of 10 records, 1 malformed, 3 duplicates"
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="no real records beside the checkout")
+@needs_data
 def test_real_test_problems_are_found_in_real_training_sources():
     from prm_scaling.problems.datasets import DATASETS
     from prm_scaling.problems.datasets.record import Malformed, Options

@@ -1,6 +1,7 @@
 """The smoke scale from raw problems to the report, in a folder whose name has a space: killed, continued, rebuilt."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -9,22 +10,34 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from checkout import call, choose_scale, copy_to, environment, planned
+from clones import commit, provenance, well
+from conftest import ROOT
 
 from prm_scaling.plots import FIGURES
 
 # Each worker of pytest-xdist would make the run anew: `--dist loadgroup` keeps these tests on one.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
-RESULTS = "results/smoke"
+RESULTS, LOGS = "results/smoke", "logs/smoke"
 SNAKEMAKE = ("snakemake", "--cores", "2")
+# What must stay out of everything that is written.
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "sesame-aws",
+    "HF_TOKEN": "sesame-hub",
+    "PIP_INDEX_URL": "https://me:sesame-pip@localhost/simple",
+    "MY_PASSWORD": "sesame-own",
+}
 # What states how long a search took, which no two searches agree on.
 TIMED = {
+    "evaluate/jobs.csv",
     "evaluate/figure5.csv",
     "evaluate/claims.csv",
     *(f"figures/figure5.{kind}" for kind in ("csv", "png", "svg")),
@@ -64,10 +77,21 @@ def forget(folder: Path, *names: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory) -> tuple[Path, dict[Path, int], Path]:
+def secrets() -> Iterator[None]:
+    """An environment as users have it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SECRETS.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory, secrets) -> tuple[Path, dict[Path, int], Path]:
     """A run that was killed whole while a PRM trained: its folder, what was done by then, and a half-written file."""
     folder = copy_to(tmp_path_factory.mktemp("end to end") / "a folder")
     choose_scale(folder, "smoke")
+    away = "['remote \"away\"']\n    url = s3://bucket/path\n    secret_access_key = sesame-dvc\n"
+    (folder / ".dvc" / "config.local").write_text(away)
     with (folder / "killed.txt").open("w") as words:
         process = subprocess.Popen(
             SNAKEMAKE, cwd=folder, env=environment(folder), stdout=words, stderr=words, start_new_session=True
@@ -161,7 +185,84 @@ def test_what_is_rebuilt_is_the_same_byte_for_byte(complete):
     before = shown(complete)
     forget(complete, "evaluate", "figures", "tables", "report.html")
     finish(complete)
-    assert shown(complete) == before
+    after = shown(complete)
+    # The times of what was rebuilt are others.
+    differing = {path for path in before | after if before.get(path) != after.get(path)}
+    assert differing <= {"evaluate/jobs.csv", "report.html"}
+
+
+def test_every_job_left_a_record_of_what_is_here(complete):
+    records = [json.loads(path.read_text()) for path in (complete / LOGS).glob("*/*.json")]
+    made = {path for record in records for path in record["outputs"]}
+    files = {str(p.relative_to(complete)) for p in (complete / RESULTS).rglob("*") if p.is_file()}
+    # What Transformers writes beside weights and tokenizers is no declared output.
+    beside = {"config.json", "generation_config.json", "tokenizer_config.json"}
+    assert made <= files
+    assert {path for path in files - made if Path(path).name not in beside} == set()
+    times = pd.read_csv(complete / RESULTS / "evaluate" / "jobs.csv")
+    assert {"problems", "models", "chains", "annotate", "filter", "train", "search", "evaluate"} == set(times["phase"])
+    longest = list(times[times["critical"]]["job"])
+    assert longest[0].startswith("make_problems") and any(job.startswith("train_prm") for job in longest)
+    status, told = provenance(complete, "intact")
+    assert status == 0, told
+
+
+def test_one_crate_tells_of_the_whole_run(complete):
+    status, told = provenance(complete, "crate")
+    assert status == 0 and "made elsewhere" not in told
+    crate = json.loads((complete / "ro-crate-metadata.json").read_text())["@graph"]
+    actions = [entity for entity in crate if entity["@type"] == "CreateAction"]
+    results = {entity["@id"] for action in actions for entity in action["result"]}
+    assert {f"{RESULTS}/figures/{name}.svg" for name in FIGURES} <= results
+    assert f"{RESULTS}/train/human-12k-s0/model.safetensors" in results
+
+
+def test_no_secret_is_written_anywhere(complete):
+    """Wrong behaviour: a token of the environment in a log, a record, Snakemake's metadata or the report."""
+    own = complete / ".dvc" / "config.local"
+    written = [path for path in complete.rglob("*") if path.is_file() and path != own]
+    assert len(written) > 500
+    assert [path for path in written if b"sesame" in path.read_bytes()] == []
+
+
+def rule_names() -> list[str]:
+    """The rules that make something."""
+    files = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+    found = [re.findall(r"^(?:use rule \w+ as|rule) (\w+)", path.read_text(), re.MULTILINE) for path in files]
+    targets = {path.stem for path in files}
+    # At this scale nothing is fetched; times and pictures are of the folder where they are made.
+    elsewhere = {"fetch_model", "read_problems", "read_solutions", "rate_chains", "annotate_ratings", "rule_graph"}
+    return sorted(set(chain.from_iterable(found)) - targets - elsewhere - {"job_times"})
+
+
+@pytest.mark.parametrize("rule", rule_names())
+def test_a_rule_makes_the_same_again_by_itself(complete, rule):
+    """One job of the rule, in a folder with nothing but its inputs (as Snakemake's own generated unit tests do it)."""
+    records = map(json.loads, (p.read_text() for p in sorted((complete / LOGS).glob("*/*.json"))))
+    found = sorted((r for r in records if r["rule"] == rule), key=lambda record: record["seconds"])
+    assert found, f"no job of {rule} ran at the smoke scale"
+    status, told = provenance(complete, "verify", next(iter(found[0]["outputs"])), "--cores", "1")
+    assert status == 0, told
+
+
+def test_an_experiment_runs_what_its_parameter_asks_for(complete, tmp_path):
+    """`dvc exp run -S`: the trial's parameter and results can be told from what was before."""
+    folder = tmp_path / "a trial"
+    shutil.copytree(complete, folder, symlinks=True)
+    ignored = (folder / ".gitignore").read_text().replace("/results/smoke/\n", "")
+    (folder / ".gitignore").write_text(ignored)
+    shutil.copy(ROOT / ".dvc" / ".gitignore", folder / ".dvc")
+    well(folder, "dvc", "commit", "--force", "--quiet")
+    commit(folder)
+    before = shown(folder)
+    well(folder, "dvc", "exp", "run", "--name", "trial", "-S", "evaluate.bootstrap=50")
+    assert "evaluate.bootstrap" in well(folder, "dvc", "params", "diff")
+    assert "trial" in well(folder, "dvc", "exp", "show", "--md")
+    after = shown(folder)
+    changed = {path for path in before if after[path] != before[path]}
+    assert changed - TIMED and "evaluate/accuracy.parquet" not in changed
+    assert json.loads(well(folder, "dvc", "metrics", "show", "--json"))
+    well(folder, "git", "checkout", "--quiet", "params.yaml")
 
 
 def test_a_search_made_anew_finds_the_same(complete):

@@ -155,15 +155,18 @@ def test_the_end_token_is_not_among_the_tokens(policy_model, tokenizer, prompts)
 # --- drawing a token ---
 
 
+def same(count: int, *values: float) -> list[np.ndarray]:
+    return [np.full(count, value, dtype=np.float32) for value in values]
+
+
 def test_draws_follow_the_softmax():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(1, 12, generator=generator) * 1.5
     count, temperature = 20000, 0.7
     drawn = draw(
         logits.expand(count, -1),
-        torch.full((count,), temperature),
-        torch.ones(count),
-        torch.from_numpy(uniforms(1, count)),
+        *same(count, temperature, 1.0),
+        uniforms(1, count),
     )
     expected = (logits[0].double() / temperature).softmax(-1).numpy() * count
     observed = np.bincount(drawn.numpy(), minlength=12)
@@ -171,11 +174,10 @@ def test_draws_follow_the_softmax():
 
 
 def test_top_p_keeps_the_smallest_set_of_that_mass():
-    probabilities, generator = torch.tensor([[0.1, 0.5, 0.15, 0.25]]), torch.Generator().manual_seed(1)
+    probabilities = torch.tensor([[0.1, 0.5, 0.15, 0.25]])
     for top_p, kept in [(0.4, {1}), (0.5, {1}), (0.51, {1, 3}), (0.75, {1, 3}), (0.8, {1, 2, 3}), (1.0, {0, 1, 2, 3})]:
         count = 2000
-        uniform = torch.rand(count, generator=generator)
-        drawn = draw(probabilities.log().expand(count, -1), torch.ones(count), torch.full((count,), top_p), uniform)
+        drawn = draw(probabilities.log().expand(count, -1), *same(count, 1.0, top_p), uniforms(2, count))
         assert set(drawn.tolist()) == kept, top_p
         if len(kept) == 1:
             continue
@@ -192,7 +194,7 @@ def test_top_p_keeps_the_smallest_set_of_that_mass():
 )
 def test_a_drawn_token_is_always_one_that_may_be_drawn(rows, temperature, top_p, uniform):
     logits, size = torch.tensor(rows), len(rows)
-    drawn = draw(logits, torch.full((size,), temperature), torch.full((size,), top_p), torch.full((size,), uniform))
+    drawn = draw(logits, *same(size, temperature, top_p, uniform))
     best = logits.max(-1).values
     for row, token in enumerate(drawn.tolist()):
         assert 0 <= token < 5
@@ -208,7 +210,7 @@ def test_a_token_of_no_probability_is_not_drawn():
     """Wrong behaviour: the uniform number 0 takes token 0, whatever its probability."""
     logits = torch.tensor([[-torch.inf, 0.0, -torch.inf, 0.0]])
     for uniform in (0.0, 0.4999, 0.5, 0.99999994):
-        drawn = draw(logits, torch.ones(1), torch.ones(1), torch.tensor([uniform]))
+        drawn = draw(logits, *same(1, 1.0, 1.0, uniform))
         assert int(drawn) in (1, 3)
 
 
@@ -344,3 +346,29 @@ def test_the_scripted_scorer_reads_its_script():
     results = scorer.score([request, request])
     assert [r.rewards for r in results] == [(0.9, 0.4)] * 2
     assert [(r.computed, r.reused) for r in results] == [(5, 0), (0, 5)]
+
+
+def test_a_script_read_off_a_checkpoint_is_that_checkpoint(policy_model, prm_model, tokenizer, prompts):
+    """Wrong behaviour: a scripted engine that tests use and that ends, scores or counts otherwise than a real one."""
+    tree, rewards = {}, {}
+    for prompt in prompts:
+        made = policy_model.generate(
+            torch.tensor([prompt]), max_new_tokens=18, do_sample=False, pad_token_id=tokenizer.pad_token_id
+        )[0].tolist()
+        assert ord(END) not in made
+        whole = text_of(made[: made.index(tokenizer.eos_token_id)] if tokenizer.eos_token_id in made else made)
+        end = END if tokenizer.eos_token_id in made else ""
+        tree |= {whole[:i]: [whole[i:] + end] for i in range(len(prompt), len(whole) + bool(end))}
+        rewards |= {whole[: i + 1]: r for i, r in enumerate(plain(prm_model, tokens_of(whole)))}
+    script = ScriptedPolicy(tree), ScriptedScorer(rewards)
+    real = TransformersPolicy(policy_model, tokenizer, 8), TransformersScorer(prm_model)
+    paths = prompts
+    for count in (1, 5, 12):
+        asked = [Extend(p, Sampling(0.0, 1.0, count), 0, str(i)) for i, p in enumerate(paths)]
+        expected = real[0].extend(asked)
+        assert script[0].extend(asked) == expected
+        paths = [p + e.tokens for p, e in zip(paths, expected, strict=True)]
+        scores = [Score(p, (len(p) - 2, len(p) - 1), 0, str(i)) for i, p in enumerate(paths)]
+        for a, b in zip(script[1].score(scores), real[1].score(scores), strict=True):
+            assert a.rewards == pytest.approx(b.rewards, abs=1e-3)
+            assert (a.computed, a.reused) == (b.computed, b.reused)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from searching import fed
 
 from prm_scaling.engines.interface import Extend, Sampling, Score
-from prm_scaling.engines.radix import Radix
+from prm_scaling.engines.radix import EMPTY, Node, Radix
+from prm_scaling.engines.reading import PADDING, Row, batches
 from prm_scaling.engines.store import CacheTooSmall
 from prm_scaling.engines.transformers import TransformersPolicy, TransformersScorer
 from prm_scaling.seeds import seed_of
@@ -141,6 +142,27 @@ def test_half_precision_agrees_roughly(prm_model, policy_model, tokenizer, promp
         assert np.abs(np.subtract(a.rewards, b.rewards)).mean() < 0.1
     halved = TransformersPolicy(copy.deepcopy(policy_model).to(torch.bfloat16), tokenizer, 8)
     assert all(e.tokens or e.finish == "end" for e in halved.extend([Extend(p, SAMPLED, 1) for p in prompts]))
+
+
+# --- batches ---
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 300), st.integers(0, 40), st.integers(1, 2)), max_size=40),
+    st.sampled_from([1, 200, 4096]),
+)
+def test_rows_of_a_batch_are_of_one_kind_and_of_like_size(shapes, tokens):
+    """Wrong behaviour: one row that branches makes all others pay for its mask and its length."""
+    slots = np.arange(300)
+    root = Node((), EMPTY, None, True)
+    rows = [Row(slots[:above], [(root, 0, -1)] * nodes, [7] * size, [slots[:size]]) for size, above, nodes in shapes]
+    made = list(batches(rows, tokens))
+    assert sorted(map(id, (row for batch in made for row in batch))) == sorted(map(id, rows))
+    for batch in made:
+        sizes = [len(row.tokens) for row in batch]
+        assert len({row.plain for row in batch}) == 1
+        assert len(batch) == 1 or len(batch) * max(sizes) <= tokens
+        assert sum(max(sizes) - size for size in sizes) <= PADDING
 
 
 # --- the PRM ---

@@ -290,6 +290,18 @@ def test_finished_questions_are_not_searched_again(tmp_path):
     assert not (tmp_path / "work").exists()
 
 
+def test_a_damaged_result_of_a_finished_question_is_not_used(tmp_path):
+    """Wrong behaviour: a digit that a disk has changed, as a reward that no PRM ever gave."""
+    kept = Kept(tmp_path / "work", "key")
+    kept.add(4, "q1", [], Ledger(generated=7))
+    kept.add(4, "q2", [], Ledger(generated=8))
+    file = next((tmp_path / "work").iterdir())
+    text = file.read_text()
+    first, rest = text.split("{", 1)
+    file.write_text(f"{first}{{{rest.replace('7', '9', 1)}")
+    assert set(Kept(tmp_path / "work", "key").found(4)) == {"q2"}
+
+
 def test_a_search_that_was_killed_ends_as_one_that_was_not(tmp_path):
     tree = {"Q0 ": ["a" + END], "Q1 ": ["a\n"], "Q1 a\n": ["b\n"], "Q1 a\nb\n": ["c" + END]}
     names = ("Q0 ", "Q1 ")

@@ -47,6 +47,8 @@ def test_embedded_chains_are_graded_with_the_truth_of_every_step(domain, tokeniz
     # The class of the right answer is one class, in every problem.
     assert all(len({g.answer for g in found if g.problem == p and g.right}) <= 1 for p in problems)
     assert all(g.answer is not None for g in found if g.right)
+    # Beside each verdict on a program is the mode in which it ran.
+    assert {g.sandbox for g in found} == {"process" if domain == "code" else None}
 
 
 def test_a_right_answer_by_a_wrong_process_is_told_apart(tokenizer):

@@ -64,6 +64,19 @@ def test_only_the_table_between_the_markers_changes(pins_tool):
     assert pins_tool.with_table("no markers", pins) == "no markers"
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "apptainer.def"])
+def test_a_container_has_this_python_and_what_is_pinned(pins_tool, name):
+    """Wrong behaviour: a container that is a list of pins of its own, which nobody brings up to date."""
+    pins = pins_tool.load_pins()
+    text = pins_tool.container(pins, name)
+    assert f"python:{pins['python']}-slim-bookworm" in text
+    assert "pip install --no-cache-dir -r /requirements.txt" in text and "==" not in text
+    assert all(package in text for package in pins["system"])
+    assert (ROOT / name).read_text() == text
+    context = (ROOT / ".dockerignore").read_text().split()
+    assert context == ["*", "!requirements.txt"], "the results and the cache are not sent to Docker"
+
+
 def test_no_package_is_pinned_twice(pins_tool):
     pins = pins_tool.load_pins()
     names = [name.lower() for group in (pins["groups"] | pins["optional"]).values() for name in group]

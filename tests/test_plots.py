@@ -105,6 +105,58 @@ def verifier() -> pd.DataFrame:
     return frame("prm model parameters domain auc low high f1 f1_low f1_high", rows)
 
 
+def noise_by_steps() -> pd.DataFrame:
+    rows = [
+        (d, a, s, 100, 0.5, *around(0.2 + s / 50))
+        for d in ("math", "code")
+        for a in ("monte_carlo", "judge_a", "consensus")
+        for s in (4, 5, 7)
+    ]
+    return frame("domain annotator steps chains retention noise low high", rows)
+
+
+def process() -> pd.DataFrame:
+    rows = [(d, k, 50, *around(0.1 * k), 0.05) for d in ("math", "code") for k in (2, 3, 4)]
+    return frame("domain difficulty right share low high detectable", rows)
+
+
+def aggregations() -> pd.DataFrame:
+    rows = [(p, a, *around(0.5)) for p in ("human", "mine") for a in ("last", "product", "min")]
+    return frame("prm aggregation accuracy low high", rows)
+
+
+def convergence() -> pd.DataFrame:
+    rows = [
+        (d, s, n, *around(level / n), 20, 0.1)
+        for d in ("math", "code")
+        for s, level in (("error", 0.4), ("bound", 0.9))
+        for n in (1, 2, 4, 1024)
+    ]
+    return frame("domain series n value low high problems tied", rows)
+
+
+def levels() -> pd.DataFrame:
+    rows = [
+        (prm, m, p, "math", *around(0.3 + 0.1 * i), *around(0.5 + 0.1 * i), *around(0.2 + 0.1 * i))
+        for prm in ("aslaf", "human")
+        for i, (m, p) in enumerate(SIZES.items())
+        if prm == "aslaf" or m == "658k"
+    ]
+    columns = "prm model parameters domain f1 f1_low f1_high accuracy low high"
+    return frame(f"{columns} lowest_last lowest_last_low lowest_last_high", rows)
+
+
+def scaling() -> pd.DataFrame:
+    law = {"accuracy": (0.9, 0.2, 0.5, 80_000), "loss": (None,) * 4}
+    rows = [
+        (axis, metric, x, 1e6 * x, *around(0.5), *numbers)
+        for axis in ("parameters", "training")
+        for metric, numbers in law.items()
+        for x in SIZES.values()
+    ]
+    return frame("axis metric x training_flops value low high ceiling scale exponent unit", rows)
+
+
 def anytime() -> pd.DataFrame:
     return accuracies("strategy tokens", ["mcts", "beam", "rebase"], [(32,), (64,), (128,)])
 
@@ -121,7 +173,8 @@ def pareto() -> pd.DataFrame:
 
 
 OF_THE_PAPER = (figure1, figure2, figure3, figure4, figure5, figure6)
-FRAMES = {f.__name__: f for f in (*OF_THE_PAPER, anytime, pareto, noise, patterns, verifier)}
+STUDIES = (scaling, convergence, noise_by_steps, levels, process, aggregations)
+FRAMES = {f.__name__: f for f in (*OF_THE_PAPER, *STUDIES, anytime, pareto, noise, patterns, verifier)}
 every_figure = pytest.mark.parametrize("name", FRAMES)
 
 
@@ -142,6 +195,10 @@ def intervals(fig: Figure) -> list[tuple[float, float]]:
 def expected(name: str, table: pd.DataFrame) -> list[tuple[float, float]]:
     # The F1 of a verifier has an interval too; a point of the Pareto figure is drawn over either cost.
     more = {"verifier": [("f1_low", "f1_high")], "pareto": [("low", "high")]}
+    if name == "levels":
+        # Each point stands in both panels, with its interval of either x.
+        table = table[table["accuracy"].notna()]
+        more["levels"] = [("low", "high"), ("f1_low", "f1_high"), ("lowest_last_low", "lowest_last_high")]
     pairs = [("low", "high"), *more.get(name, [])]
     if name in ("figure4", "figure5"):
         # Best-of-N stands beside the paper's strategies and beside the others.
@@ -208,7 +265,7 @@ def test_an_empty_table_gives_a_figure_that_says_so(name, tmp_path):
 @every_figure
 def test_rows_without_a_value_are_left_out(name, tmp_path):
     table = FRAMES[name]()
-    columns = [c for c in ("accuracy", "value", "reward", "noise", "rate", "auc") if c in table]
+    columns = [c for c in ("accuracy", "value", "reward", "noise", "rate", "auc", "share") if c in table]
     bounds = [c for c in ("low", "high") if c in table]
     table.loc[table.index[-1], columns + bounds] = float("nan")
     fig = FIGURES[name](table)
@@ -317,11 +374,11 @@ def table2() -> pd.DataFrame:
 
 def claims() -> pd.DataFrame:
     rows = [
-        ("plateau", "rises, then levels off", "Figure 1", "a | b", 8.1, 2.0, 13.9, "points", "holds"),
-        ("order", "MCTS is best", "Figure 4", "difference", -1.2, -4.0, 1.8, "points", "undecided at this scale"),
-        ("data", "ASLAF is best", "Figure 3", "difference", None, None, None, None, "does not hold"),
+        ("plateau", "rises, then levels off", "Figure 1", "a | b", 8.1, 2.0, 13.9, "points", 8.52, "holds"),
+        ("order", "MCTS is best", "Figure 4", "difference", -1.2, -4.0, 1.8, "points", 4.1, "undecided at this scale"),
+        ("data", "ASLAF is best", "Figure 3", "difference", None, None, None, None, None, "does not hold"),
     ]
-    return frame("id claim source statement effect low high unit verdict", rows)
+    return frame("id claim source statement effect low high unit detectable verdict", rows)
 
 
 def test_table1_has_ours_and_theirs_apart():
@@ -343,9 +400,9 @@ def test_table2_and_its_test():
 
 def test_claims_show_effect_interval_and_verdict():
     text = tables.claims(claims())
-    assert "8.1 points [2.0, 13.9] | ✓ holds |" in text
-    assert "−1.20 points [−4.00, 1.80] | ○ undecided at this scale |" in text
-    assert "| – | ✗ does not hold |" in text
+    assert "8.1 points [2.0, 13.9] | 8.52 points | ✓ holds |" in text
+    assert "−1.20 points [−4.00, 1.80] | 4.10 points | ○ undecided at this scale |" in text
+    assert "| – | – | ✗ does not hold |" in text
     with pytest.raises(ValueError, match="no verdict is called perhaps"):
         tables.claims(claims().assign(verdict="perhaps"))
 

@@ -1,5 +1,6 @@
 """The record that a job leaves beside its log, the table of times made of them, and the RO-Crate of a run."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,9 +14,10 @@ from rocrate.rocrate import ROCrate
 from prm_scaling.analysis.headline import headline
 from prm_scaling.analysis.times import critical_path, read_times, table
 from prm_scaling.plots.report import render
+from prm_scaling.provenance.committed import is_committed
 from prm_scaling.provenance.crate import write_crate
 from prm_scaling.provenance.graph import Job
-from prm_scaling.provenance.record import sha256
+from prm_scaling.provenance.record import NotAsMade, refuse_edited, sha256
 from prm_scaling.provenance.recorded import NotRecorded
 
 LOG, RECORD = Path("logs/smoke/train/m.log"), Path("logs/smoke/train/m.json")
@@ -112,6 +114,86 @@ def test_a_job_that_fails_leaves_no_record_nor_an_older_ones(folder, end):
     Path("out.txt").unlink()
     assert run(end) == {"raise ValueError": 1, "raise SystemExit(3)": 3, "import os; os._exit(9)": 9, "pass": 0}[end]
     assert not RECORD.exists()
+
+
+READER = (
+    SCRIPT.replace("in.txt", "out.txt").replace('Named(["out.txt"])', 'Named(["next.txt"])').replace("m.log", "n.log")
+)
+
+
+def reads() -> str:
+    """What a job says that reads what the first one made; empty if it ends well."""
+    done = subprocess.run([sys.executable, "-c", READER + "Path('next.txt').touch()"])
+    return Path("logs/smoke/train/n.log").read_text() if done.returncode else ""
+
+
+def test_a_job_refuses_to_read_what_was_edited_after_it_was_made(folder):
+    """Wrong behaviour: Snakemake takes an edited or damaged file for a newer one, and makes everything of it anew."""
+    made()
+    assert reads() == ""
+    Path("out.txt").write_text("edited")
+    told = reads()
+    assert "edited or damaged" in told and "out.txt (logs/smoke/train/m.json)" in told
+    assert "Delete such a file and run" in told
+    RECORD.unlink()
+    assert reads() == ""
+
+
+def test_an_edited_result_that_nobody_reads_is_found_at_the_end_of_a_run(folder):
+    """Wrong behaviour: "Nothing to be done", and a table that no run has made."""
+    made()
+    refuse_edited(Path("logs/smoke"))
+    Path("out.txt").write_text("edited")
+    with pytest.raises(NotAsMade, match=r"out\.txt"):
+        refuse_edited(Path("logs/smoke"))
+    Path("out.txt").unlink()
+    refuse_edited(Path("logs/smoke"))
+
+
+def test_a_broken_record_is_told_by_the_job_that_meets_it(folder):
+    made()
+    RECORD.write_text("{")
+    assert "m.json is not the record of a job" in reads()
+
+
+def test_what_the_commit_has_may_differ_from_what_was_made_here(folder):
+    """Wrong behaviour: after a switch to another branch and its results, every job calls them edited."""
+    made()
+    Path("out.txt").write_text("of another branch")
+    assert "edited or damaged" in reads()
+    git("add", "-f", "out.txt")
+    git("-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "--quiet", "-m", "a result in git")
+    assert reads() == ""
+
+
+def test_what_the_commits_dvc_lock_has_may_differ_too(folder):
+    made()
+    Path("out.txt").write_text("of another branch")
+    digest = hashlib.md5(b"of another branch").hexdigest()
+    listing = Path(".dvc/cache/files/md5/ab/cd.dir")
+    listing.parent.mkdir(parents=True)
+    listing.write_text(json.dumps([{"relpath": "x", "md5": digest}]))
+    Path("results").mkdir()
+    Path("results/x").write_text("of another branch")
+    outs = [{"path": "out.txt", "md5": digest}, {"path": "results", "md5": "abcd.dir"}]
+    Path("dvc.lock").write_text(json.dumps({"stages": {"train": {"outs": outs}}}))
+    assert not is_committed("out.txt"), (
+        "a dvc.lock that is not committed vouches for nothing: a repro may have written it"
+    )
+    git("add", "dvc.lock")
+    git("-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "--quiet", "-m", "locked")
+    assert is_committed("out.txt") and is_committed("results/x")
+    Path("out.txt").write_text("edited")
+    assert not is_committed("out.txt")
+
+
+def test_a_job_that_has_another_name_now_takes_its_outputs_over(folder):
+    """Wrong behaviour: the record under the old name calls what the new job makes edited."""
+    made()
+    RECORD.rename(RECORD.with_name("former.json"))
+    made("Path('out.txt').write_text('made otherwise')")
+    assert [path.name for path in RECORD.parent.glob("*.json")] == ["m.json"]
+    assert reads() == ""
 
 
 def test_a_child_of_a_job_writes_no_record(folder):
@@ -237,7 +319,7 @@ def graph() -> list[Job]:
     """The jobs of the diamond."""
     edges = {"a": ([], ["a1", "a2"]), "b": (["a1"], ["b1"]), "c": (["a2"], ["c1"]), "d": (["b1", "c1"], ["d1"])}
     return [
-        Job(name, "train", {}, tuple(read), tuple(made), (f"logs/smoke/train/{name}.log",), "", {}, 1, {})
+        Job(name, "train", {}, tuple(read), tuple(made), (f"logs/smoke/train/{name}.log",), {}, 1, {})
         for name, (read, made) in edges.items()
     ]
 
@@ -267,7 +349,7 @@ def test_what_has_no_record_has_a_hash_and_no_job(diamond):
 def test_an_edited_result_is_no_part_of_a_crate(diamond):
     """Wrong behaviour: a table edited by hand, with the record of the job that made another one."""
     Path("d1").write_text("edited")
-    with pytest.raises(NotRecorded, match="d1 is another file"):
+    with pytest.raises(NotAsMade, match=r"d1 \(logs/smoke/train/d\.json\)"):
         write_crate(graph(), "smoke")
     assert not Path("ro-crate-metadata.json").exists()
 

@@ -46,6 +46,14 @@ rule patient:
     shell: "echo $$ > started; [ -e go ] || sleep 60; echo done > {output}"
 """
 
+# `./run intact` of the toy: whether a result is as it was made is tested in test_records.py.
+INTACT = """
+import sys
+from pathlib import Path
+assert sys.argv[1:] == ["intact"]
+sys.exit("out/1.txt was edited" if Path("edited").exists() else 0)
+"""
+
 
 @pytest.fixture
 def toy(tmp_path) -> Path:
@@ -56,6 +64,7 @@ def toy(tmp_path) -> Path:
         ("workflow/rules/first.smk", FIRST),
         ("workflow/rules/second.smk", SECOND),
         ("params.yaml", "scale: default\nresults: results\n"),
+        ("tools/provenance.py", INTACT),
         ("requirements.txt", "torch==0\n"),
         ("../venv/requirements.sha256", hashlib.sha256(b"torch==0\n").hexdigest()),
     ):
@@ -188,6 +197,15 @@ def test_a_failed_job_is_named_with_its_log_and_stops_no_other(toy):
     assert [(toy / "out" / f"{n}.txt").read_text() for n in (1, 2)] == ["1\n", "2\n"]
 
 
+def test_a_run_does_not_end_well_where_a_result_was_edited(toy):
+    """Wrong behaviour: "Nothing to be done", although the table that is shown is nobody's."""
+    assert run(toy, "out/1.txt")[0] == 0
+    (toy / "edited").touch()
+    status, words = run(toy, "out/1.txt")
+    assert status == 1 and "out/1.txt was edited" in words
+    assert run(toy, "-n", "out/1.txt")[0] == 0
+
+
 def test_a_run_that_is_complete_has_nothing_to_do(toy):
     assert run(toy, "out/1.txt")[0] == 0
     status, words = run(toy, "out/1.txt")
@@ -208,6 +226,19 @@ def test_two_runs_in_one_folder_are_refused(toy):
         held.flush()
         assert run(toy) == (1, "./run: another ./run is under way here (process 4711)\n")
     assert not (toy / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["-m", "snakemake"], [str(BINARIES / "snakemake")]])
+def test_a_snakemake_that_was_started_by_hand_keeps_its_lock(words, toy):
+    """Wrong behaviour: its lock is taken for that of a killed run, and two of them write the same files."""
+    command = [sys.executable, *words, "--cores", "1", "out/patient.txt"]
+    with (toy / "by-hand.txt").open("w") as said:
+        first = subprocess.Popen(command, cwd=toy, stdout=said, stderr=said)
+    wait_for(toy / "started")
+    status, told = run(toy, "out/1.txt")
+    assert status == 1 and f"another Snakemake is at work in this folder: process {first.pid}" in told
+    first.send_signal(signal.SIGINT)
+    first.wait(timeout=60)
 
 
 def test_an_interrupted_run_ends_its_jobs(toy):

@@ -174,6 +174,27 @@ def test_a_truncated_file_is_told_from_a_whole_one(tmp_path_factory, data):
         read_records(path, Narrow)
 
 
+def test_a_flipped_bit_is_told(tmp_path):
+    """Wrong behaviour: a number that no job ever wrote, because Parquet was not asked to sum its pages."""
+    path = tmp_path / "x.parquet"
+    write_records(path, [Narrow(str(i), i) for i in range(1000)], Narrow)
+    whole_file = path.read_bytes()
+    # Its pages: between the magic letters at the front and the footer, whose length is written before the last four.
+    end = len(whole_file) - 8 - int.from_bytes(whole_file[-8:-4], "little")
+    told = []
+    for place in range(40, end, max(1, end // 40)):
+        damaged = bytearray(whole_file)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        try:
+            found = read_records(path, Narrow)
+        except ValueError as error:
+            told.append(str(error))
+        else:
+            assert found == [Narrow(str(i), i) for i in range(1000)], place
+    assert len(told) > 30 and all(str(path) in text for text in told)
+
+
 @pytest.mark.parametrize("kind", [Renamed, Retyped, Record])
 def test_another_schema_is_refused(tmp_path, kind):
     path = tmp_path / "r.parquet"

@@ -183,3 +183,26 @@ def test_a_comment_in_a_script_reruns_its_phase_and_no_later_one(edited):
     assert "train_prm" not in said
     changed = call(edited, "git", "diff", "--unified=0", "dvc.lock").stdout.splitlines()
     assert len([line for line in changed if line.startswith("+ ")]) == 2, "one file's sum and size"
+
+
+def test_dvc_tells_two_runs_apart(edited):
+    """`dvc metrics`, `dvc params` and `dvc plots` of the committed run, and of one with other numbers."""
+    path = "results/evaluate/metrics.json"
+    known = json.loads((edited / path).read_text())
+    shown = json.loads(well(edited, "dvc", "metrics", "show", "--json"))
+    assert shown[""]["data"][path]["data"] == known
+    known["step_auc"]["aslaf"]["124k"] += 0.01
+    (edited / path).write_text(json.dumps(known))
+    changed = json.loads(well(edited, "dvc", "metrics", "diff", "--json"))["diff"][path]
+    assert list(changed) == ["step_auc.aslaf.124k"]
+    params = edited / "params.yaml"
+    params.write_text(params.read_text().replace("bootstrap: 2000", "bootstrap: 1000"))
+    told = json.loads(well(edited, "dvc", "params", "diff", "--json"))["params.yaml"]
+    assert told == {"evaluate.bootstrap": {"old": 2000, "new": 1000}}
+    page = edited / "dvc_plots" / "index.html"
+    well(edited, "dvc", "plots", "diff", "HEAD", "--out", str(page.parent))
+    text = page.read_text()
+    assert text.count("Accuracy over tokens") and "DVC_METRIC" not in text
+    assert {"workspace_results_figures_figure4.png", "HEAD_results_figures_figure4.png"} <= {
+        path.name for path in (page.parent / "static").iterdir()
+    }

@@ -1,4 +1,4 @@
-"""`./run why`, `verify`, `plan`, `crate`: they read what is here and run nothing but the one job that is verified."""
+"""`./run why`, `verify`, `plan`, `crate`, `intact`: they read what is here; only the job that is verified runs."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ from prm_scaling.config import load_params
 from prm_scaling.provenance.crate import write_crate
 from prm_scaling.provenance.plan import Plan
 from prm_scaling.provenance.rates import measured, rates_of
+from prm_scaling.provenance.record import NotAsMade, refuse_edited
 from prm_scaling.provenance.recorded import NotRecorded
 from prm_scaling.provenance.verify import verify
 from prm_scaling.provenance.why import why
@@ -36,12 +37,16 @@ def main(arguments: list[str]) -> int:
     asked.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="how many jobs run at once")
     asked.add_argument("--logs", type=Path, help="records of an earlier run; default: those of this scale in logs/")
     commands.add_parser("crate", help="write the whole run as an RO-Crate, ro-crate-metadata.json")
+    commands.add_parser("intact", help="whether every result that is here is what its job made; `./run` ends with it")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "plan":
             params = load_params(Path.cwd())
             graph, times = jobs(), read_times(chosen.logs or Path("logs", params.scale))
             print(Plan(params, graph, rates_of(Path.cwd()), measured(graph, times)).report(chosen.cores))
+            return 0
+        if chosen.command == "intact":
+            refuse_edited(Path("logs", load_params(Path.cwd()).scale))
             return 0
         if chosen.command == "crate":
             told = write_crate(jobs(), load_params(Path.cwd()).scale)
@@ -52,7 +57,7 @@ def main(arguments: list[str]) -> int:
         if chosen.command == "why":
             return why(chosen.path, jobs())
         return verify(chosen.node, jobs(), chosen.cores, chosen.keep)
-    except NotRecorded as error:
+    except (NotRecorded, NotAsMade) as error:
         print(f"./run {chosen.command}: {error}", file=sys.stderr)
         return 2
 

@@ -57,6 +57,7 @@ class DocumentRates(Strict):
     """How the documents that LMs are trained on are written."""
 
     critiques: Share
+    reviews: Share
     drills: Share
     error_rate: Share
     broken_off: Share
@@ -65,8 +66,8 @@ class DocumentRates(Strict):
 
     @model_validator(mode="after")
     def _shares_fit(self) -> "DocumentRates":
-        if self.critiques + self.drills > 1:
-            raise ValueError(f"critiques {self.critiques} and drills {self.drills} are more than all documents")
+        if (judged := self.critiques + self.reviews + self.drills) > 1:
+            raise ValueError(f"critiques, reviews and drills are {judged:g} of all documents; at most 1 is possible")
         return self
 
 

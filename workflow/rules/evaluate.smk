@@ -2,6 +2,11 @@ INTERVALS = {"resamples": P.evaluate.bootstrap, "confidence": P.evaluate.confide
 E_ = f"{R}/evaluate"
 MAIN_POOL = f"{P.search.policy}-{GUIDED_DOMAIN}"
 MAIN_PRM = f"{P.train.ladder_set}-{P.train.size}"
+# The held-out chains that the checkpoints of PRMs are measured on, and the PRMs of the size study.
+MAIN_VALIDATION = next((c for c in VALIDATION if P.domain_of_chains(c) == GUIDED_DOMAIN), MAIN_POOL)
+LADDER_PRMS = [prm for size in P.models.ladder for prm in P.prms_of(P.train.ladder_set, size)]
+# The policy's samples in each domain that PRMs are trained on.
+OWN_POOLS = {domain: f"{P.search.policy}-{domain}" for domain in reversed(P.main_sets())}
 
 
 wildcard_constraints:
@@ -21,7 +26,17 @@ EVALUATED = expand(
         "router",
         "verifier",
         "noise",
+        "noise_by_steps",
+        "consensus",
+        "monotonicity",
         "patterns",
+        "scaling",
+        "laws",
+        "jumps",
+        "levels",
+        "process",
+        "aggregations",
+        "convergence",
         "world",
         "claims",
     ],
@@ -247,17 +262,85 @@ rule pareto:
         "../scripts/pareto.py"
 
 
+rule scaling:
+    input:
+        code("scaling"),
+        accuracy=rules.accuracy.output[0],
+        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=[MAIN_POOL, MAIN_VALIDATION]),
+        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=LADDER_PRMS),
+        emergence=expand(f"{R}/search/emergence/{{prm}}.parquet", prm=KEPT),
+        prms=expand(f"{R}/train/{{prm}}/prm.json", prm=LADDER_PRMS),
+    output:
+        **{name: f"{E_}/{name}.csv" for name in ("scaling", "laws", "jumps")},
+        effects=f"{E_}/scaling_effects.json",
+    log:
+        f"logs/{P.scale}/evaluate/scaling.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: cores("scaling")
+    resources:
+        **asked("scaling"),
+    params:
+        pool=MAIN_POOL,
+        validation=MAIN_VALIDATION,
+        training=P.train.ladder_set,
+        sizes=list(P.models.ladder),
+        size=P.train.size,
+        seeds=P.train.seeds,
+        n=P.search.table_samples,
+        margin=P.evaluate.plateau_margin,
+        intervals=INTERVALS,
+    message:
+        "Laws of size and training"
+    script:
+        "../scripts/scaling.py"
+
+
+rule levels:
+    input:
+        code("levels"),
+        accuracy=rules.accuracy.output[0],
+        verifier=rules.verifier.output.verifier,
+        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=OWN_POOLS.values()),
+        problems=[path for domain in OWN_POOLS for path in problem_files(P.test_sets(domain))],
+        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
+    output:
+        **{name: f"{E_}/{name}.csv" for name in ("levels", "process", "aggregations", "convergence")},
+        effects=f"{E_}/level_effects.json",
+    log:
+        f"logs/{P.scale}/evaluate/levels.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: cores("levels")
+    resources:
+        **asked("levels"),
+    params:
+        domains=OWN_POOLS,
+        pools={prm: OWN_POOLS[P.domain_of_training(prm.split("-")[0])] for prm in P.prms()},
+        kinds={f"{name}-{P.train.size}": name for name in P.train.sets},
+        n=P.search.table_samples,
+        most=max(P.search.budgets),
+        intervals=INTERVALS,
+    message:
+        "Response level against step level"
+    script:
+        "../scripts/levels.py"
+
+
 rule label_noise:
     input:
         code("label_noise"),
         annotations=annotations(),
     output:
         noise=f"{E_}/noise.csv",
+        noise_by_steps=f"{E_}/noise_by_steps.csv",
+        consensus=f"{E_}/consensus.csv",
+        monotonicity=f"{E_}/monotonicity.csv",
         effects=f"{E_}/noise_effects.json",
     log:
         f"logs/{P.scale}/evaluate/noise.log",
     conda:
-        "../envs/analysis.yaml"
+        "../envs/model.yaml"
     threads: cores("label_noise")
     resources:
         **asked("label_noise"),
@@ -384,7 +467,13 @@ rule claims:
         code("claims"),
         accuracy=rules.accuracy.output[0],
         figure5=f"{E_}/figure5.csv",
-        effects=[rules.label_noise.output.effects, rules.patterns.output.effects, rules.gradients.output.effects],
+        effects=[
+            rules.label_noise.output.effects,
+            rules.patterns.output.effects,
+            rules.gradients.output.effects,
+            rules.scaling.output.effects,
+            rules.levels.output.effects,
+        ],
     output:
         f"{E_}/claims.csv",
     log:
@@ -404,6 +493,8 @@ rule claims:
         n=P.search.table_samples,
         margin=P.evaluate.plateau_margin,
         budgets=P.search.budgets,
+        domains=list(OWN_POOLS),
+        annotators={n: t.annotator for n, t in P.train.sets.items()},
         others={
             n: t.annotator
             for n, t in P.train.sets.items()

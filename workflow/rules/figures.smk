@@ -4,7 +4,7 @@ F_ = f"{R}/figures"
 CAPTIONS = captions()
 # Tables with the paper's numbers or verdicts beside ours, and tables that are shown as they are.
 WRITTEN = ["table1", "table2", "claims"]
-PLAIN = ["world", "router", "faults", "duplicates"]
+PLAIN = ["world", "consensus", "monotonicity", "laws", "jumps", "router", "faults", "duplicates"]
 
 
 wildcard_constraints:

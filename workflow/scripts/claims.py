@@ -4,6 +4,7 @@ import pandas as pd
 
 from prm_scaling.analysis import claims as measured
 from prm_scaling.analysis.accuracy import Accuracy, frame
+from prm_scaling.analysis.study_claims import study_claims
 from prm_scaling.job import begin, read_json
 from prm_scaling.storage import read_records, whole
 
@@ -24,8 +25,8 @@ found = [
     *measured.time_claim(evidence, seconds),
     *measured.transfer_claim(evidence, p.generators, *prms, p.n, p.margin),
     *measured.response_claims(effects),
+    *measured.noise_claims(effects["noise_reduction"], **p.intervals),
+    *study_claims(effects, p.domains, p.annotators, p.n, max(p.budgets), p.margin),
 ]
-table = measured.measure(found, **p.intervals)
-noise = measured.noise_claims(effects["noise_reduction"], **p.intervals)
 with whole(snakemake.output[0]) as temporary:
-    pd.concat([table, noise]).to_csv(temporary, index=False, float_format="%.6g")
+    measured.measure(found, **p.intervals).to_csv(temporary, index=False, float_format="%.6g")

@@ -11,8 +11,8 @@ begin(snakemake.log[0], snakemake.threads)
 
 import torch
 
-from prm_scaling.analysis.estimators import bootstrap
-from prm_scaling.analysis.gradients import permutation_test, similarities
+from prm_scaling.analysis.estimators import percentiles, weights
+from prm_scaling.analysis.gradients import contrast, permutation_test, similarities
 from prm_scaling.chains.record import Chain
 from prm_scaling.models.ladder import load_language_model
 from prm_scaling.models.source import source_of
@@ -20,6 +20,8 @@ from prm_scaling.search.choose import aggregate
 from prm_scaling.search.record import Rewards
 from prm_scaling.seeds import stream
 from prm_scaling.storage import read_records, whole, write_json
+
+PERMUTATIONS = 2000
 
 torch.set_num_threads(snakemake.threads)
 p = snakemake.params
@@ -55,15 +57,29 @@ for name in ("math", "code"):
     chains = snakemake.input[f"{name}_chains"]
     pool = chains.rsplit("/", 1)[1].removesuffix(".parquet")
     responses[f"{name}_prm"], responses[name] = groups(chains, snakemake.input[f"{name}_scores"], pool)
-pairs = [("math_prm", "code_prm"), ("math_prm", "code"), ("math", "code_prm"), ("math", "code")]
-# The mean of each left response over all right ones: the unit that is resampled and permuted.
-rows = {f"{a}-{b}": similarities(model, responses[a], responses[b]).mean(axis=1) for a, b in pairs}
+matrix = similarities(model, responses["math_prm"] + responses["math"], responses["code_prm"] + responses["code"])
+maths, codes = (size // 2 for size in matrix.shape)
+drawn = [weights(size, options["resamples"], options["seed"] + i) for i, size in enumerate((maths, codes))]
+# Both sides are resampled: a response is in as many pairs as the other side has problems.
+blocks = {
+    "math_prm-code_prm": matrix[:maths, :codes],
+    "math_prm-code": matrix[:maths, codes:],
+    "math-code_prm": matrix[maths:, :codes],
+    "math-code": matrix[maths:, codes:],
+}
 table = []
-for name, values in rows.items():
-    interval = bootstrap(values, options["resamples"], options["confidence"], options["seed"])
-    p_value = np.nan if name == "math-code" else permutation_test(values, rows["math-code"], 2000, options["seed"])
+for name, block in blocks.items():
+    again = np.einsum("rp,pq,rq->r", drawn[0], block, drawn[1], optimize=True) / block.size
+    interval = percentiles(block.mean(), again, options["confidence"])
+    sides = ["math_prm" in name, "code_prm" in name]
+    # What is not exchanged stands on both sides of the comparison as the unselected responses.
+    both = np.vstack([matrix[:maths] if sides[0] else matrix[maths:], matrix[maths:]])
+    both = np.hstack([both[:, :codes] if sides[1] else both[:, codes:], both[:, codes:]])
+    p_value = permutation_test(both, PERMUTATIONS, options["seed"], *sides) if any(sides) else np.nan
     table.append((name, interval.value, interval.low, interval.high, p_value))
 with whole(snakemake.output.table) as temporary:
     columns = ["pair", "similarity", "low", "high", "p_value"]
     pd.DataFrame(table, columns=columns).to_csv(temporary, index=False, float_format="%.6g")
-write_json(snakemake.output.effects, {"similarity": (rows["math_prm-code_prm"] - rows["math-code"]).tolist()})
+found = contrast(matrix, np.ones((1, maths)), np.ones((1, codes)))[0]
+effect = percentiles(found, contrast(matrix, *drawn), options["confidence"])
+write_json(snakemake.output.effects, {"similarity": vars(effect)})

@@ -14,7 +14,7 @@ from prm_scaling.storage import read_records
 # Every word of the embedded world stands in the first few thousand documents of each domain.
 problems = [p for path in snakemake.input.problems for p in read_records(path, Problem)[:4000]]
 documents = [write_document(p, snakemake.params.seed, **snakemake.params.rates) for p in problems]
-texts = ("".join(text for text, _ in pieces) for _, pieces in documents)
+texts = ("".join(piece.text for piece in pieces) for _, pieces in documents)
 tokenizer = train_tokenizer(texts, snakemake.params.vocabulary)
 tokenizer.save_pretrained(Path(snakemake.output.tokenizer).parent)
 print(f"{len(tokenizer)} tokens")

@@ -16,6 +16,8 @@ rows = []
 for path in snakemake.input.graded:
     graded = read_records(path, Graded)
     pool = graded[0].pool
+    # The mode in which programs ran, as recorded beside their verdicts; empty where answers are no programs.
+    sandbox = ", ".join(sorted({g.sandbox for g in graded if g.sandbox}))
     own = table[(table.pool == pool) & (table.step == 0)]
     n = min(snakemake.params.n, own[own.method == "pass"].n.max())
     measures = {
@@ -27,7 +29,7 @@ for path in snakemake.input.graded:
         measures[f"best-of-{n} by {prm}"] = own[(own.method == "best_of_n") & (own.prm == prm) & (own.n == n)]
     for measure, chosen in measures.items():
         interval = bootstrap(matrix(chosen), options["resamples"], options["confidence"], options["seed"])
-        rows.append((pool, measure, chosen.problem.nunique(), interval.value, interval.low, interval.high))
+        rows.append((pool, measure, chosen.problem.nunique(), interval.value, interval.low, interval.high, sandbox))
     shares = {
         "unfinished": [not g.finished for g in graded],
         "no answer": [g.answer is None for g in graded],
@@ -36,7 +38,7 @@ for path in snakemake.input.graded:
     for measure, values in shares.items():
         by_problem = pd.Series(values, dtype=float).groupby([g.problem for g in graded]).mean().to_numpy()
         interval = bootstrap(by_problem, options["resamples"], options["confidence"], options["seed"])
-        rows.append((pool, measure, len(by_problem), interval.value, interval.low, interval.high))
+        rows.append((pool, measure, len(by_problem), interval.value, interval.low, interval.high, sandbox))
 with whole(snakemake.output[0]) as temporary:
-    columns = ["pool", "measure", "problems", "value", "low", "high"]
+    columns = ["pool", "measure", "problems", "value", "low", "high", "sandbox"]
     pd.DataFrame(rows, columns=columns).to_csv(temporary, index=False, float_format="%.6g")

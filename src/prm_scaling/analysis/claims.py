@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from prm_scaling.analysis.accuracy import matrix
-from prm_scaling.analysis.estimators import Interval, bootstrap
-from prm_scaling.seeds import stream
+from prm_scaling.analysis.estimators import Interval, bootstrap, detectable, percentiles, weights
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided at this scale"
 
@@ -23,7 +22,7 @@ class Claim:
         source: paper and place.
         statement: how the effect is measured.
         unit: of the effect.
-        values: per-problem (or seeds x problems) effects; their mean is the effect.
+        values: per-problem (or seeds x problems) effects, whose mean is the effect; or the effect with its interval.
         least: the claim holds if the whole interval lies above, and fails if it lies below.
     """
 
@@ -32,7 +31,7 @@ class Claim:
     source: str
     statement: str
     unit: str
-    values: np.ndarray
+    values: np.ndarray | Interval
     least: float = 0.0
 
 
@@ -48,31 +47,21 @@ def verdict(interval: Interval, least: float) -> str:
 
 
 def measure(claims: list[Claim], resamples: int, confidence: float, seed: int) -> pd.DataFrame:
-    """The table of claims; effects in percentage points are of values between 0 and 1."""
+    """The table of claims; effects in percentage points are of values between 0 and 1.
+
+    ``detectable`` is the least effect that would have been told from none at 80% power.
+    """
+    columns = ["id", "claim", "source", "statement", "effect", "low", "high", "unit", "detectable", "verdict"]
     rows = []
     for claim in claims:
-        scale = 100.0 if claim.unit == "points" else 1.0
-        if not claim.values.size:
-            rows.append(
-                (claim.id, claim.claim, claim.source, claim.statement, np.nan, np.nan, np.nan, claim.unit, UNDECIDED)
-            )
-            continue
-        found = bootstrap(claim.values * scale, resamples, confidence, seed)
-        judged = verdict(found, claim.least * scale)
-        rows.append(
-            (
-                claim.id,
-                claim.claim,
-                claim.source,
-                claim.statement,
-                found.value,
-                found.low,
-                found.high,
-                claim.unit,
-                judged,
-            )
-        )
-    columns = ["id", "claim", "source", "statement", "effect", "low", "high", "unit", "verdict"]
+        scale = 100.0 if claim.unit in ("points", "%") else 1.0
+        found = claim.values
+        if not isinstance(found, Interval):
+            nothing = Interval(np.nan, np.nan, np.nan)
+            found = bootstrap(found, resamples, confidence, seed) if found.size else nothing
+        value, low, high = (scale * end for end in (found.value, found.low, found.high))
+        told = (claim.unit, detectable(low, high, confidence), verdict(found, claim.least))
+        rows.append((claim.id, claim.claim, claim.source, claim.statement, value, low, high, *told))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -271,7 +260,7 @@ def transfer_claim(
     ]
 
 
-def response_claims(effects: dict[str, list[float]]) -> list[Claim]:
+def response_claims(effects: dict) -> list[Claim]:
     """Self-critique preferred and more often right; PRM-selected responses more alike (paper A, figure 6, Table 2)."""
     named = [
         (
@@ -307,45 +296,45 @@ def response_claims(effects: dict[str, list[float]]) -> list[Claim]:
             "preference",
         ),
     ]
-    return [Claim(i, claim, source, how, unit, np.array(effects[key])) for i, claim, source, how, unit, key in named]
+    return [Claim(i, claim, source, how, unit, effect(effects[key])) for i, claim, source, how, unit, key in named]
 
 
-def noise_claims(counts: list[dict], resamples: int, confidence: float, seed: int) -> pd.DataFrame:
+def effect(stored: list | dict) -> np.ndarray | Interval:
+    """An effect as it is stored: values by problem, or a value with its interval."""
+    return Interval(**stored) if isinstance(stored, dict) else np.array(stored)
+
+
+def noise_claims(counts: list[dict], resamples: int, confidence: float, seed: int) -> list[Claim]:
     """Consensus cuts the label noise of one model by 18% (paper A, slides), by domain.
 
     Args:
         counts: per domain and problem, [wrong, kept] of single judges and of the consensus.
     """
-    rows = []
+    found = []
     for entry in counts:
         single, agreed = np.array(entry["single"], dtype=float), np.array(entry["consensus"], dtype=float)
-        draws = stream("noise", seed).integers(len(single), size=(resamples, len(single)))
 
-        def reduction(index: np.ndarray, single: np.ndarray = single, agreed: np.ndarray = agreed) -> np.ndarray:
-            one, both = single[index].sum(axis=-2), agreed[index].sum(axis=-2)
+        def reduction(times: np.ndarray, single: np.ndarray = single, agreed: np.ndarray = agreed) -> np.ndarray:
+            one, both = times @ single, times @ agreed
             with np.errstate(invalid="ignore", divide="ignore"):
                 return 1.0 - (both[..., 0] / both[..., 1]) / (one[..., 0] / one[..., 1])
 
-        effect = float(reduction(np.arange(len(single))))
-        tail = (1.0 - confidence) / 2.0
         # Without an error of the single judges, or without a chain that is agreed on, there is no such ratio.
-        low, high = np.nanquantile(reduction(draws), [tail, 1.0 - tail]) if np.isfinite(effect) else (np.nan, np.nan)
-        interval = Interval(100 * effect, 100 * float(low), 100 * float(high))
-        rows.append(
-            {
-                "id": f"noise_{entry['domain']}",
-                "claim": f"Consensus cuts label noise by 18% against one model ({entry['domain']})",
-                "source": "Chen et al., slides",
-                "statement": "relative fall of the share of wrong first errors, consensus against single judges; "
+        effect = float(reduction(np.ones(len(single))))
+        again = reduction(weights(len(single), resamples, seed)) if np.isfinite(effect) else np.array([np.nan])
+        found.append(
+            Claim(
+                f"noise_{entry['domain']}",
+                f"Consensus cuts label noise by 18% against one model ({entry['domain']})",
+                "Chen et al., slides",
+                "relative fall of the share of wrong first errors, consensus against single judges; "
                 "holds if the interval lies above 18%",
-                "effect": interval.value,
-                "low": interval.low,
-                "high": interval.high,
-                "unit": "%",
-                "verdict": verdict(interval, 18.0),
-            }
+                "%",
+                percentiles(effect, again, confidence),
+                0.18,
+            )
         )
-    return pd.DataFrame(rows)
+    return found
 
 
 def _title(method: str) -> str:

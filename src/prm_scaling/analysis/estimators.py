@@ -13,6 +13,7 @@ from math import comb
 import numpy as np
 from scipy.linalg import toeplitz
 from scipy.special import gammaln
+from scipy.stats import norm
 
 from prm_scaling.seeds import stream
 
@@ -185,3 +186,47 @@ def bootstrap(values: np.ndarray, resamples: int, confidence: float, seed: int) 
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return Interval(float(table.mean()), float(low), float(high))
+
+
+def weights(problems: int, resamples: int, seed: int) -> np.ndarray:
+    """(resamples, problems) how often each problem is in each bootstrap sample; every row has the sum ``problems``."""
+    return (
+        stream("weights", seed).multinomial(problems, np.full(problems, 1.0 / problems), size=resamples).astype(float)
+    )
+
+
+def percentiles(value: float, resampled: np.ndarray, confidence: float) -> Interval:
+    """``value`` with the percentile interval of its resampled ones; those that are NaN could not be measured."""
+    tail = (1.0 - confidence) / 2.0
+    known = resampled[~np.isnan(resampled)]
+    low, high = np.quantile(known, [tail, 1.0 - tail], method="closest_observation") if len(known) else (np.nan, np.nan)
+    return Interval(float(value), float(low), float(high))
+
+
+def ratios(top: np.ndarray, bottom: np.ndarray, resamples: int, confidence: float, seed: int) -> list[Interval]:
+    """sum(top) / sum(bottom) of each column with an interval over problems: shares of things that problems have
+    unequally many of.
+
+    Args:
+        top: (problems, columns) sums of each problem.
+        bottom: the same; a column of zeros has a share of NaN.
+    """
+    drawn = weights(len(top), resamples, seed)
+    with np.errstate(invalid="ignore"):
+        shares, resampled = top.sum(axis=0) / bottom.sum(axis=0), (drawn @ top) / (drawn @ bottom)
+    return [percentiles(share, column, confidence) for share, column in zip(shares, resampled.T, strict=True)]
+
+
+def detectable(low: float, high: float, confidence: float, power: float = 0.8) -> float:
+    """The least true effect that would have been told from none with probability ``power``, by an interval's width.
+
+    The interval is taken for a normal one: (z of its confidence + z of the power) standard errors. NaN where it has no
+    width: what never varied says nothing of what could have been seen.
+
+    >>> round(detectable(-1.96, 1.96, 0.95), 2)
+    2.8
+    """
+    if high <= low:
+        return float("nan")
+    z = norm.ppf((1.0 + confidence) / 2.0)
+    return float((high - low) / (2.0 * z) * (z + norm.ppf(power)))

@@ -29,6 +29,7 @@ class Graded:
         on_track: per step, the truth; empty where it is not known.
         first_error: the first error that is not taken back, -1 if none, ``None`` where not known.
         corrections: per step, whether it is marked as a self-correction.
+        sandbox: the mode in which its program ran, ``None`` where the answer is no program.
     """
 
     pool: str
@@ -42,6 +43,7 @@ class Graded:
     on_track: tuple[bool, ...]
     first_error: int | None
     corrections: tuple[bool, ...]
+    sandbox: str | None
 
 
 def grade_chains(
@@ -53,7 +55,7 @@ def grade_chains(
     named = classes(owners, answers, sandbox, workers)
     verdicts = grade(owners, answers, sandbox, workers)
     result = []
-    for chain, problem, name, right in zip(chains, owners, named, verdicts, strict=True):
+    for chain, problem, answer, name, right in zip(chains, owners, answers, named, verdicts, strict=True):
         truth = truth_of(problem, steps.of_chain(chain)) if problem.derivation else None
         result.append(
             Graded(
@@ -68,6 +70,7 @@ def grade_chains(
                 on_track=truth.on_track if truth else (),
                 first_error=truth.first_error if truth else None,
                 corrections=truth.corrections if truth else (),
+                sandbox=sandbox.mode if problem.domain == "code" and answer is not None else None,
             )
         )
     return result

@@ -39,9 +39,38 @@ def similarities(model: PreTrainedModel, left: Sequence[Sequence[int]], right: S
     return 100.0 * torch.stack(layers).mean(dim=0).cpu().numpy()
 
 
-def permutation_test(left: np.ndarray, right: np.ndarray, permutations: int, seed: int) -> float:
-    """p-value of mean(left) > mean(right) for paired rows, by sign flips of their differences."""
-    differences = left - right
-    signs = stream("permutation", seed).choice([-1.0, 1.0], size=(permutations, len(differences)))
-    extreme = (signs @ differences) / len(differences) >= differences.mean() - 1e-12
+def contrast(matrix: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Mean similarity of the selected responses to one another less that of the others.
+
+    Args:
+        matrix: (2 left problems, 2 right problems) similarities; the selected responses of the problems stand first,
+            then the others, in the same order.
+        left: (samples, left problems) how often each problem counts with its two responses as they are, or, negative,
+            with the two exchanged. ``right`` the same.
+    """
+
+    def sides(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        kept, swapped = np.maximum(times, 0), np.maximum(-times, 0)
+        whole = np.abs(times).sum(axis=1, keepdims=True)
+        return np.hstack([kept, swapped]) / whole, np.hstack([swapped, kept]) / whole
+
+    (chosen, rest), (chosen_right, rest_right) = sides(left), sides(right)
+    alike = np.einsum("sp,pq,sq->s", chosen, matrix, chosen_right, optimize=True)
+    return alike - np.einsum("sp,pq,sq->s", rest, matrix, rest_right, optimize=True)
+
+
+def permutation_test(
+    matrix: np.ndarray, permutations: int, seed: int, swap_left: bool = True, swap_right: bool = True
+) -> float:
+    """p-value of the :func:`contrast` being above 0: in each permutation, selected and other responses of a problem
+    are exchanged at random, on the sides named. A problem is exchanged as a whole, in all pairs that it is part of.
+    """
+    sides = [size // 2 for size in matrix.shape]
+    rng = stream("permutation", seed)
+    signs = [
+        rng.choice([-1.0, 1.0], size=(permutations, size)) if swaps else np.ones((permutations, size))
+        for size, swaps in zip(sides, (swap_left, swap_right), strict=True)
+    ]
+    found = float(contrast(matrix, np.ones((1, sides[0])), np.ones((1, sides[1])))[0])
+    extreme = contrast(matrix, *signs) >= found - 1e-12
     return float((1 + extreme.sum()) / (1 + permutations))

@@ -11,7 +11,7 @@ def uniforms(seed: int, count: int) -> np.ndarray:
     return stream("tokens", seed).random(count, dtype=np.float32)
 
 
-def draw(logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+def draw(logits: torch.Tensor, temperature: np.ndarray, top_p: np.ndarray, uniform: np.ndarray) -> torch.Tensor:
     """One token a row by inversion of the cumulative distribution.
 
     Args:
@@ -26,22 +26,27 @@ def draw(logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, u
     Raises:
         FloatingPointError: a row of logits is not a distribution.
     """
-    sampled = bool((temperature > 0).any())
-    greedy = logits.argmax(dim=-1) if bool((temperature <= 0).any()) else torch.zeros_like(temperature).long()
-    if not sampled:
-        _finite(logits.gather(1, greedy.unsqueeze(1)))
-        return greedy
-    scaled = logits.float() / temperature.clamp_min(1e-6).unsqueeze(1)
-    probabilities = scaled.softmax(dim=-1)
-    if bool((top_p < 1).any()):
+    sampled = temperature > 0
+    if not sampled.any():
+        return _greedy(logits)
+    asked = torch.from_numpy(np.stack([temperature, top_p, uniform])).to(logits.device)
+    heat, mass, threshold = asked.unsqueeze(2)
+    probabilities = (logits / heat.clamp_min(1e-6)).softmax(dim=-1)
+    if (top_p < 1).any():
         ordered, order = probabilities.sort(dim=-1, descending=True)
-        outside = ordered.cumsum(dim=-1) - ordered >= top_p.unsqueeze(1)
+        outside = ordered.cumsum(dim=-1) - ordered >= mass
         probabilities = torch.zeros_like(probabilities).scatter(1, order, ordered.masked_fill(outside, 0.0))
     cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
     _finite(cumulative[:, -1:])
-    threshold = uniform.double().unsqueeze(1) * cumulative[:, -1:]
-    drawn = torch.searchsorted(cumulative, threshold, right=True).squeeze(1).clamp_max(logits.shape[1] - 1)
-    return torch.where(temperature > 0, drawn, greedy)
+    drawn = torch.searchsorted(cumulative, threshold.double() * cumulative[:, -1:], right=True)
+    drawn = drawn.squeeze(1).clamp_max(logits.shape[1] - 1)
+    return drawn if sampled.all() else torch.where(heat.squeeze(1) > 0, drawn, _greedy(logits))
+
+
+def _greedy(logits: torch.Tensor) -> torch.Tensor:
+    most = logits.max(dim=-1)
+    _finite(most.values)
+    return most.indices
 
 
 def _finite(values: torch.Tensor) -> None:

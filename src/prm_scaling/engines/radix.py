@@ -69,7 +69,10 @@ class Radix:
 
     def match(self, name: str, tokens: tuple[int, ...]) -> tuple[Node, int]:
         """The node at which ``tokens`` leave tree ``name``, pinned, and how many of them it holds."""
-        node, at = self.walk(self._roots.setdefault(name, Node((), EMPTY, None, True)), tokens)
+        root = self._roots.get(name)
+        if root is None:
+            root = self._roots[name] = Node((), EMPTY, None, True)
+        node, at = self.walk(root, tokens)
         node.pins += 1
         return node, at
 

@@ -4,8 +4,11 @@ New tokens of a tree that continue one held prefix form a row, in which each att
 attention, as in SpecInfer, Miao et al. 2023); rows of many trees form a batch.
 """
 
+import copy
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +24,8 @@ from prm_scaling.engines.store import Store, StoredCache
 ROW = 256
 # Entries of a batch's attention mask.
 MASK = 2**24
+# Tokens of padding that cost more than another pass does.
+PADDING = 256
 
 
 @dataclass
@@ -42,6 +47,11 @@ class Row:
     def total(self) -> int:
         """Tokens that are attended to."""
         return len(self.above) + len(self.tokens)
+
+    @property
+    def plain(self) -> bool:
+        """Whether each token attends to all before it, and to nothing else."""
+        return len(self.nodes) == 1 and not len(self.above)
 
     def last_of(self, node: Node) -> int:
         """The place of a node's last token."""
@@ -73,17 +83,18 @@ def last_token(node: Node) -> Row:
 
 
 def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
-    """Rows in batches of like size, largest first, each of at most ``tokens`` with its padding."""
+    """Rows in batches of one kind and of like size, largest first, each of at most ``tokens`` with its padding."""
     batch: list[Row] = []
-    longest = 0
-    for row in sorted(rows, key=lambda r: (-len(r.tokens), -r.total)):
-        size, total = len(batch) + 1, max(longest, row.total)
+    longest = padding = 0
+    for row in sorted(rows, key=lambda r: (r.plain, -len(r.tokens), -r.total)):
+        size, longest = len(batch) + 1, max(longest, row.total)
         widest = len(batch[0].tokens) if batch else len(row.tokens)
-        if batch and (size * widest > tokens or size * widest * total > MASK):
+        padding += widest - len(row.tokens)
+        full = size * widest > tokens or size * widest * longest > MASK or padding > PADDING
+        if batch and (full or row.plain != batch[0].plain):
             yield batch
-            batch, total = [], row.total
+            batch, longest, padding = [], row.total, 0
         batch.append(row)
-        longest = total
     if batch:
         yield batch
 
@@ -93,7 +104,8 @@ class Reader:
 
     def __init__(self, model: PreTrainedModel, store: Store, tokens: int):
         """``tokens`` bounds one batch, padding included; it is halved when memory runs out."""
-        self._model, self._store, self._tokens = model.base_model, store, tokens
+        self._store, self._tokens = store, tokens
+        self._model = _bare(model.base_model)
         # A model looks these up among its parameters each time.
         self._cache, self._device, self._dtype = StoredCache(store), model.device, model.dtype
         self.halvings = 0
@@ -138,7 +150,7 @@ class Reader:
             for node, start, _ in row.nodes:
                 size = len(node.tokens)
                 positions[i, max(0, start) : start + size] = np.arange(node.depth - min(size, start + size), node.depth)
-        if all(len(r.nodes) == 1 and not len(r.above) for r in rows):
+        if all(row.plain for row in rows):
             # Plain causal attention: the padding is on the right, where no token looks.
             return self._forward(ids, positions, fresh, None, None)
         table = np.zeros((len(rows), longest), dtype=np.int64)
@@ -181,6 +193,17 @@ class Reader:
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
+
+
+def _bare(model: PreTrainedModel) -> PreTrainedModel:
+    """The same modules, weights and hooks, run by the model's own code alone.
+
+    What transformers wraps around it (defaults of the configuration, outputs that are not asked for here) takes a tenth
+    of a small model's time.
+    """
+    bare = copy.copy(model)
+    bare.forward = partial(inspect.unwrap(type(model).forward), bare)
+    return bare
 
 
 def _front(node: Node) -> Node | None:

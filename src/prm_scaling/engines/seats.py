@@ -13,7 +13,7 @@ from prm_scaling.engines.radix import Node
 from prm_scaling.engines.store import Store
 
 # Columns by which the seats' keys and values grow at once.
-COLUMNS = 64
+COLUMNS = 32
 
 
 @dataclass
@@ -45,12 +45,14 @@ class Seats(Cache):
         tokens: (seats, longest) what was drawn.
         drawn: (seats,) how many tokens were drawn.
         length: (seats,) tokens of the path that were fed, prefix included.
+        stopping: (vocabulary,) tokens that may complete a stop text of the call.
     """
 
-    def __init__(self, seats: int, longest: int, store: Store, device: torch.device):
+    def __init__(self, seats: int, longest: int, stopping: np.ndarray, store: Store, device: torch.device):
         """``longest`` is that of the call's extensions."""
         super().__init__(layers=[])
         self._store, self._device = store, device
+        self.stopping = stopping
         self.ready: list[Ready] = []
         self.tokens = np.zeros((seats, longest), dtype=np.int64)
         self.drawn, self.length, self.limit = (np.zeros(seats, dtype=np.int64) for _ in range(3))
@@ -60,7 +62,7 @@ class Seats(Cache):
             (self._tensor(0, layer), self._tensor(0, layer)) for layer in store.layers
         ]
         self._rows = self._ends = torch.empty(0, dtype=torch.long)
-        self._longest = 0
+        self._longest, self._level = 0, False
 
     def _tensor(self, columns: int, layer: torch.Tensor) -> torch.Tensor:
         _, _, heads, width = layer.shape
@@ -104,12 +106,9 @@ class Seats(Cache):
         self.drawn[start:end], self.length[start:end] = 0, depths
         self.ready.extend(entering)
 
-    def sampling(self, seats: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def sampling(self, seats: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(seats,) temperature, top_p, and the uniform number of each one's next token."""
-        noise = self._noise[seats, self.drawn[seats]]
-        values = (self._temperature[seats], self._top_p[seats], noise)
-        temperature, top_p, uniform = (torch.from_numpy(v).to(self._device) for v in values)
-        return temperature, top_p, uniform
+        return self._temperature[seats], self._top_p[seats], self._noise[seats, self.drawn[seats]]
 
     def note(self, seats: np.ndarray, tokens: np.ndarray) -> None:
         """Notes a drawn token a seat."""
@@ -161,22 +160,25 @@ class Seats(Cache):
         Returns:
             (count, 1) tokens, (count, 1) their positions, (count, 1, longest) what each attends to, ``None`` for all.
         """
-        newest = self.tokens[np.arange(count), self.drawn[:count] - 1]
-        self._ends = torch.from_numpy(self.length[:count].copy()).to(self._device)
-        self._rows = torch.arange(count, device=self._device)
-        self._longest = int(self.length[:count].max()) + 1
+        newest, length = self.tokens[np.arange(count), self.drawn[:count] - 1], self.length[:count]
+        self._longest = int(length.max()) + 1
+        self._level = int(length.min()) + 1 == self._longest
         self._widen(self._longest)
+        self._ends = torch.from_numpy(length.copy()).to(self._device)
         seen = None
-        if self.length[:count].min() + 1 < self._longest:
+        if not self._level:
+            self._rows = torch.arange(count, device=self._device)
             seen = (torch.arange(self._longest, device=self._device) <= self._ends.unsqueeze(1)).unsqueeze(1)
         return torch.from_numpy(newest).unsqueeze(1), self._ends.unsqueeze(1), seen
 
     def update(self, key_states, value_states, layer_idx, *args, **kwargs):
         """Writes the newest keys and values (count, heads, 1, dim); those of all tokens of these seats."""
-        count = len(self._rows)
-        pair = self._layers[layer_idx]
+        count, pair = len(self._ends), self._layers[layer_idx]
         for tensor, states in zip(pair, (key_states, value_states), strict=True):
-            tensor[self._rows, :, self._ends] = states[:, :, 0]
+            if self._level:
+                tensor[:count, :, self._longest - 1] = states[:, :, 0]
+            else:
+                tensor[self._rows, :, self._ends] = states[:, :, 0]
         keys, values = (tensor[:count, :, : self._longest] for tensor in pair)
         return keys, values
 

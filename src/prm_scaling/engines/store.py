@@ -166,9 +166,9 @@ class StoredCache(Cache):
     def update(self, key_states, value_states, layer_idx, *args, **kwargs):
         """Writes new keys and values (batch, heads, new, dim); (batch, heads, all, dim) of both."""
         layer = self._store.layers[layer_idx]
-        both = torch.stack((key_states, value_states), dim=1).permute(0, 3, 1, 2, 4)
+        both = torch.stack((key_states.transpose(1, 2), value_states.transpose(1, 2)), dim=2)
         # A masked NaN would still spread to its neighbours in a batch, as 0 times NaN is NaN.
-        layer.index_copy_(0, self._fresh, both.reshape(-1, *layer.shape[1:]).nan_to_num())
+        layer.index_copy_(0, self._fresh, both.nan_to_num_().view(-1, *layer.shape[1:]))
         if self._table is None:
             return key_states, value_states
         read = layer.index_select(0, self._table.reshape(-1)).view(*self._table.shape, *layer.shape[1:])

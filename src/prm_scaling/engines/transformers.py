@@ -69,7 +69,7 @@ class TransformersPolicy(_Keeper):
         self._rows = self._room = rows
         self._stops = StopTexts(tokenizer)
         self._end = tokenizer.eos_token_id
-        self._flags: dict[frozenset[tuple[str, ...]], np.ndarray] = {}
+        self._flags: dict[frozenset[str], np.ndarray] = {}
 
     def extend(self, requests: Sequence[Extend]) -> list[Extension]:
         """See :class:`prm_scaling.engines.interface.Policy`.
@@ -86,7 +86,8 @@ class TransformersPolicy(_Keeper):
             self.store.check(widest)
             # The seats' copies take as much memory again as the store may have, at most.
             seats = min(self._rows, len(able), self.store.most // widest)
-            batch = Seats(seats, max(limits[i] for i in able), self.store, self._model.device)
+            stopping = self._stopping(frozenset(stop for i in able for stop in requests[i].sampling.stop))
+            batch = Seats(seats, max(limits[i] for i in able), stopping, self.store, self._model.device)
             # Equal prefixes, and such of like length, come together: little padding.
             order = sorted(able, key=lambda i: (-len(requests[i].prefix), requests[i].tree, requests[i].prefix))
             with self._whole_or_nothing():
@@ -115,7 +116,8 @@ class TransformersPolicy(_Keeper):
                 seats.take([one for one, _ in entering])
                 drawing = np.concatenate([drawing, np.arange(seated, len(seats.ready))])
                 logits.append(torch.stack([row for _, row in entering]))
-            drawn = draw(torch.cat(logits), *seats.sampling(drawing)).cpu().numpy()
+            rows = logits[0] if len(logits) == 1 else torch.cat(logits)
+            drawn = draw(rows, *seats.sampling(drawing)).cpu().numpy()
             self._note(seats, drawing, drawn, results)
 
     def _read(self, waiting: deque[tuple[int, Extend, int]]) -> deque[tuple[Ready, torch.Tensor]]:
@@ -151,7 +153,7 @@ class TransformersPolicy(_Keeper):
         ended = drawn == self._end
         full = seats.drawn[drawing] >= seats.limit[drawing]
         stopped = np.zeros_like(ended)
-        for place in np.flatnonzero(self._may_stop(seats, drawing, drawn) & ~ended).tolist():
+        for place in np.flatnonzero(seats.stopping[drawn] & ~ended).tolist():
             seat = int(drawing[place])
             count = int(seats.drawn[seat])
             tail = seats.tokens[seat, max(0, count - StopTexts.TAIL) : count].tolist()
@@ -167,15 +169,14 @@ class TransformersPolicy(_Keeper):
             seats.keep(drawing[over].tolist())
             seats.leave(drawing[over].tolist())
 
-    def _may_stop(self, seats: Seats, drawing: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-        """(drawing,) whether the drawn token is one that may complete a stop text of any path."""
-        stops = frozenset(seats.ready[seat].request.sampling.stop for seat in drawing.tolist())
+    def _stopping(self, stops: frozenset[str]) -> np.ndarray:
+        """(vocabulary,) whether a token may complete one of the stop texts."""
         if stops not in self._flags:
             flags = np.zeros(self._model.config.get_text_config().vocab_size, dtype=bool)
-            for stop in set().union(*stops):
+            for stop in stops:
                 flags[list(self._stops.candidates(stop))] = True
             self._flags[stops] = flags
-        return self._flags[stops][drawn]
+        return self._flags[stops]
 
 
 class TransformersScorer(_Keeper):

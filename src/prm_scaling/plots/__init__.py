@@ -12,16 +12,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from prm_scaling.plots import (
+    aggregations,
     anytime,
+    convergence,
     figure1,
     figure2,
     figure3,
     figure4,
     figure5,
     figure6,
+    levels,
     noise,
+    noise_by_steps,
     pareto,
     patterns,
+    process,
+    scaling,
     verifier,
 )
 from prm_scaling.plots.caption import Caption, captions
@@ -37,7 +43,13 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "figure6": figure6.draw,
     "anytime": anytime.draw,
     "pareto": pareto.draw,
+    "scaling": scaling.draw,
+    "convergence": convergence.draw,
     "noise": noise.draw,
+    "noise_by_steps": noise_by_steps.draw,
     "patterns": patterns.draw,
     "verifier": verifier.draw,
+    "levels": levels.draw,
+    "process": process.draw,
+    "aggregations": aggregations.draw,
 }

@@ -1,4 +1,4 @@
-"""What the audits share: one marker with an interval for each group, a panel for each domain."""
+"""What the audits share: one marker with an interval for each group, a panel for each domain or PRM."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,8 +27,10 @@ def draw(
     looks: dict[str, Look] | None = None,
     beside: Sequence[str] = (),
     remark: tuple[str, Callable[[pd.Series], str]] | None = None,
+    panel: str = "domain",
+    panels_first: Sequence[str] = DOMAINS,
 ) -> Figure:
-    """The column ``value``, a share, with its interval for each ``group`` of each domain.
+    """The column ``value``, a share, with its interval for each ``group`` of each ``panel``.
 
     Args:
         figure: its name, for messages.
@@ -37,16 +39,17 @@ def draw(
         looks: how a group is drawn; others are hollow and grey.
         beside: further columns that ``remark`` needs.
         remark: the heading of a column of texts to the right, and what makes a row's text.
+        panel: the column that panels are of; ``panels_first`` in the order to show them.
     """
     require(table, figure, beside)
-    rows = prepared(table, figure, ["domain", group], [value, "low", "high"])
+    rows = prepared(table, figure, [panel, group], [value, "low", "high"])
     if rows.empty:
         return panels.blank()
-    domains, groups = order(rows["domain"], DOMAINS), order(rows[group], first)
+    shown, groups = order(rows[panel], panels_first), order(rows[group], first)
     height = 0.75 + 0.27 * len(groups)
-    fig, axes = panels.grid(len(domains), height=height)
-    for ax, domain in zip(axes, domains, strict=True):
-        inside = rows[rows["domain"] == domain]
+    fig, axes = panels.grid(len(shown), height=height)
+    for ax, name_of_panel in zip(axes, shown, strict=True):
+        inside = rows[rows[panel] == name_of_panel]
         places = [-float(groups.index(g)) for g in inside[group]]
         panels.dots(ax, inside, value, places, [(looks or {}).get(g, CYCLE[6]) for g in inside[group]])
         if remark:
@@ -57,7 +60,7 @@ def draw(
         ax.set_xlim(0, 1.05 * rows["high"].max() or 1)
         ax.xaxis.set_major_locator(MaxNLocator(4))
         panels.percent(ax, "x")
-        ax.set_title(title(domain))
+        ax.set_title(title(name_of_panel))
     fig.supxlabel(name)
     return fig
 

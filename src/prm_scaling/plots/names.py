@@ -24,6 +24,12 @@ NAMES = {
     # annotators
     "consensus": "consensus of all",
     "mc_and_judge": "Monte Carlo + judge",
+    "dawid_skene": "Dawid-Skene, as many chains",
+    # studies
+    "error": "measured",
+    "bound": "bound of the theorem",
+    "last": "last step",
+    "min": "lowest step",
     # selections of table 1
     "none": "no selection",
     "prm_math": "math PRM",

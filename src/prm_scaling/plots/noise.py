@@ -6,7 +6,13 @@ from matplotlib.figure import Figure
 from prm_scaling.plots import dotplot
 from prm_scaling.plots.style import CYCLE
 
-LOOKS = {"monte_carlo": CYCLE[1], "mc_and_judge": CYCLE[3], "majority": CYCLE[2], "consensus": CYCLE[0]}
+LOOKS = {
+    "monte_carlo": CYCLE[1],
+    "mc_and_judge": CYCLE[3],
+    "majority": CYCLE[2],
+    "consensus": CYCLE[0],
+    "dawid_skene": CYCLE[4],
+}
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -123,16 +123,21 @@ def claims(table: pd.DataFrame, render: Render = markdown) -> str:
     Columns: id, claim, source, statement, effect, low, high, unit, verdict (``holds``, ``does not hold`` or
     ``undecided at this scale``; any other raises ``ValueError``).
     """
-    require(table, "claims", ["id", "claim", "source", "statement", "effect", "low", "high", "unit", "verdict"])
+    require(
+        table,
+        "claims",
+        ["id", "claim", "source", "statement", "effect", "low", "high", "unit", "detectable", "verdict"],
+    )
     unknown = sorted({str(v) for v in table["verdict"]} - set(VERDICTS))
     if unknown:
         raise ValueError(f"claims: no verdict is called {', '.join(unknown)}; there are {', '.join(VERDICTS)}")
     counts = [f"{(table['verdict'] == v).sum()} ({v})" for v in VERDICTS]
     grid = Grid(
         "Claims of the paper, measured here",
-        ("claim", "source", "how it is measured", "effect", "verdict"),
+        ("claim", "source", "how it is measured", "effect", "detectable", "verdict"),
         tuple(_claim(row) for _, row in table.iterrows()),
-        f"The {len(table)} verdicts: {', '.join(counts)}. In brackets: 95% intervals.",
+        f"The {len(table)} verdicts: {', '.join(counts)}. In brackets: 95% intervals. "
+        "Detectable: the least effect that is told from none at 80% power.",
         stacked=True,
     )
     return render([grid])
@@ -180,6 +185,7 @@ def _claim(row: pd.Series) -> tuple[Cell, ...]:
         Cell(str(row["source"])),
         Cell(str(row["statement"])),
         estimate(row["effect"], row["low"], row["high"], unit=unit),
+        estimate(row["detectable"], math.nan, math.nan, unit=unit),
         Cell(text, kind=kind),
     )
 

@@ -15,7 +15,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from prm_scaling.provenance.graph import Job
-from prm_scaling.provenance.record import path_of, sha256
+from prm_scaling.provenance.record import checksums, path_of, refuse_edited, sha256
 from prm_scaling.provenance.recorded import NotRecorded
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -36,14 +36,17 @@ def write_crate(graph: Iterable[Job], scale: str) -> Told:
     """Write ``ro-crate-metadata.json`` for the results that are in the current folder.
 
     Raises:
-        NotRecorded: no job has a record here, or a result is not the one that its job made.
+        NotRecorded: no job has a record here.
+        NotAsMade: a result is neither what its job made nor what is committed.
     """
     jobs = sorted(graph, key=lambda job: job.output)
+    refuse_edited(Path("logs", scale))
     found = [(job, path_of(job.log[0])) for job in jobs]
-    records = [(job, json.loads(record.read_text())) for job, record in found if record.is_file()]
+    told = [(job, json.loads(record.read_text())) for job, record in found if record.is_file()]
+    # What is left differs from its record because the commit has another one, which was pulled.
+    records = [(job, record) for job, record in told if checksums(record["outputs"]) == record["outputs"]]
     if not records:
         raise NotRecorded(f"no job of scale {scale} left a record in logs/{scale}; `./run` makes results and records")
-    refuse_others(record for _, record in records)
     crate = ROCrate()
     crate.name = f"{TITLE}, scale {scale}"
     crate.description = "Every figure and table from raw problems, by Snakemake and DVC; see README.md."
@@ -59,21 +62,6 @@ def write_crate(graph: Iterable[Job], scale: str) -> Told:
     crate.root_dataset["mentions"] = actions
     crate.metadata.write(Path.cwd())
     return Told(len(records), unrecorded)
-
-
-def refuse_others(records: Iterable[dict[str, Any]]) -> None:
-    """:class:`NotRecorded` unless every result is the one that its job made."""
-    other = [
-        f"  {path} {'is not here' if not Path(path).is_file() else 'is another file'}"
-        for record in records
-        for path, digest in record["outputs"].items()
-        if not Path(path).is_file() or sha256(path) != digest
-    ]
-    if other:
-        raise NotRecorded(
-            "these results are not what their jobs made: `./run` makes what is missing, `./run FILE --force` what was "
-            "edited, `dvc checkout` brings back what was recorded\n" + "\n".join(other)
-        )
 
 
 class Entities:

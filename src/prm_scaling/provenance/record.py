@@ -12,13 +12,16 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from prm_scaling.provenance.committed import is_committed
+
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "pandas", "matplotlib", "snakemake", "dvc", "vllm")
+LARGE = 10**9  # bytes
 # Whatever else git has cannot change what a job does.
 CODE = ("Snakefile", "params.yaml", "config", "profiles", "src", "workflow")
 
@@ -28,12 +31,21 @@ def path_of(log: str | Path) -> Path:
     return Path(log).with_suffix(".json")
 
 
+class NotAsMade(Exception):
+    """A result is not the file that its job made; the message says what to do."""
+
+
 def keep(job: Any, script: str) -> None:
-    """Write the record of ``job`` (Snakemake's, as its scripts see it) when this process has ended well."""
+    """Write the record of ``job`` (Snakemake's, as its scripts see it) when this process has ended well.
+
+    Raises:
+        NotAsMade: what the job is to read is not what other jobs made.
+    """
     path, process = path_of(job.log[0]), os.getpid()
     age, began = age_of_process(), time.monotonic()
-    # An older run's record does not belong to what this one makes.
-    path.unlink(missing_ok=True)
+    inputs = checksums([*job.input, "params.yaml", f"config/{job.config['scale']}.yaml", os.path.relpath(script)])
+    refuse_others(inputs, path.parents[1])
+    forget(job.output, path.parents[1])
     record = {
         "rule": job.rule,
         "wildcards": dict(job.wildcards.items()),
@@ -55,14 +67,13 @@ def keep(job: Any, script: str) -> None:
             return
         seconds = age + time.monotonic() - began
         parameters = json.dumps(dict(job.params.items()), sort_keys=True, default=str)
-        configuration = ["params.yaml", f"config/{job.config['scale']}.yaml", os.path.relpath(script)]
         record.update(
             ended=now(),
             seconds=round(seconds, 3),
             **spent(),
             parameters=json.loads(parameters),
             parameters_sha256=hashlib.sha256(parameters.encode()).hexdigest(),
-            inputs=checksums([*job.input, *configuration]),
+            inputs=inputs,
             outputs=checksums(job.output),
             versions=versions(),
             machine=machine(),
@@ -73,6 +84,66 @@ def keep(job: Any, script: str) -> None:
 
     sys.excepthook = note
     atexit.register(write)
+
+
+def forget(outputs: Iterable[str], records: Path) -> None:
+    """Removes what older runs, perhaps under other names, recorded of files that are made anew."""
+    made = set(outputs)
+    for record in sorted(records.glob("*/*.json")):
+        if made & outputs_of(record).keys():
+            record.unlink(missing_ok=True)
+
+
+def refuse_others(found: Mapping[str, str], records: Path) -> None:
+    """:class:`NotAsMade` if one of these files, by its SHA-256, is neither what its job made nor what is committed.
+
+    ``records``: the folder of a scale's records, in folders of phases. Files that no record names pass.
+    """
+    _refuse(
+        (path, record)
+        for record in sorted(records.glob("*/*.json"))
+        for path, digest in outputs_of(record).items()
+        if found.get(path, digest) != digest
+    )
+
+
+def refuse_edited(records: Path) -> None:
+    """:class:`NotAsMade` if any result that is here is neither what its job made nor what is committed."""
+    _refuse(
+        (path, record)
+        for record in sorted(records.glob("*/*.json"))
+        for path, digest in outputs_of(record).items()
+        if _is_worth_reading(Path(path), record) and sha256(path) != digest
+    )
+
+
+def _is_worth_reading(path: Path, record: Path) -> bool:
+    """Whether a file is here, and not so large that the time when it was written has to do."""
+    if not path.is_file():
+        return False
+    told = path.stat()
+    return told.st_size < LARGE or told.st_mtime > record.stat().st_mtime
+
+
+def _refuse(differing: Iterable[tuple[str, Path]]) -> None:
+    wrong = [f"  {path} ({record})" for path, record in differing if not is_committed(path)]
+    if wrong:
+        raise NotAsMade(
+            "edited or damaged since their jobs made them:\n"
+            + "\n".join(wrong)
+            + "\nDelete such a file and run again: "
+            "its job makes it anew. To go on with it as it is, delete the record that is named in brackets."
+        )
+
+
+def outputs_of(record: Path) -> dict[str, str]:
+    """The files that a job made, with their SHA-256; none where its record is just being made anew."""
+    try:
+        return json.loads(record.read_text())["outputs"]
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError) as error:
+        raise NotAsMade(f"{record} is not the record of a job ({error!r}); delete it and run again") from error
 
 
 def now(ago: float = 0.0) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from prm_scaling.problems.code_tests import Suite, parse_suite
 from prm_scaling.problems.record import Problem
+from prm_scaling.verify.behaviour import behaviour
 from prm_scaling.verify.equivalence import Comparer, Comparison
-from prm_scaling.verify.programs import behaviour, judge
+from prm_scaling.verify.programs import judge
 from prm_scaling.verify.sandbox import Sandbox
 
 logger = logging.getLogger(__name__)

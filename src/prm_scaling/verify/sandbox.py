@@ -108,7 +108,8 @@ class WorkerProcess:
                 argv = [*_bubblewrap(rules.fileno()), *python, json.dumps(settings), "/inside"]
             else:
                 argv = [*python, json.dumps(settings), str(Path(inside.__file__).parents[3])]
-            argv += _packages() if packages else []
+            if packages:
+                argv += _packages() if mode == "process" else _packages_inside()
             try:
                 self.process = subprocess.Popen(
                     argv,
@@ -159,6 +160,11 @@ def _packages() -> list[str]:
     return [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
 
 
+def _packages_inside() -> dict[str, str]:
+    """Where bubblewrap's workers find those folders, and the folders: away from the private /tmp that hides its own."""
+    return {f"/inside/packages/{i}": folder for i, folder in enumerate(_packages())}
+
+
 def _write_filter(file: IO[bytes]) -> None:
     try:
         file.write(seccomp_filter())
@@ -193,9 +199,11 @@ def _bubblewrap(rules: int) -> list[str]:
         elif os.path.isdir(folder):
             argv += ["--ro-bind", folder, folder]
     argv += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    for folder in dict.fromkeys([sys.base_prefix, sys.base_exec_prefix, *_packages()]):
+    for folder in dict.fromkeys([sys.base_prefix, sys.base_exec_prefix]):
         if not folder.startswith("/usr/"):
             argv += _bound(folder, folder)
+    for place, folder in _packages_inside().items():
+        argv += _bound(folder, place)
     argv += _bound(str(Path(inside.__file__).parent), f"/inside/{inside.__package__.replace('.', '/')}")
     small = ["--perms", "1777", "--size", str(TMP_MEGABYTES << 20), "--tmpfs"]
     argv += ["--proc", "/proc", "--dev", "/dev", *small, "/dev/shm", *small, "/tmp"]

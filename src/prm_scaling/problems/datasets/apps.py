@@ -12,14 +12,15 @@ DIFFICULTIES = ("introductory", "interview", "competition")
 
 def read(record: Record, options: Options) -> Entry:
     """A row; ``input_output`` is JSON, and where it has ``fn_name`` the tests are calls."""
-    starter, url = optional_text(record, "starter_code"), optional_text(record, "url")
+    question, starter = text(record, "question"), optional_text(record, "starter_code")
+    url = optional_text(record, "url")
     # Codewars' expected values stand in lists of one, the others' as they are.
     wrapped = "codewars.com" in url if url else None
     tests = parsed(record, "input_output")
-    reference, inputs = programs.from_input_output(tests, starter, "input_output", wrapped, None)
+    reference, inputs = programs.from_input_output(tests, question, starter, "input_output", wrapped, None)
     difficulty = optional_text(record, "difficulty")
     return Entry(
-        f"{text(record, 'question').rstrip()}\n\n{starter.rstrip() or programs.STDIN_NOTE}",
+        f"{question.rstrip()}\n\n{starter.rstrip() or programs.STDIN_NOTE}",
         reference,
         inputs,
         template="calls" if "fn_name" in tests else "stdin",

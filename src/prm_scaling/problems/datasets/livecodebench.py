@@ -24,7 +24,7 @@ def read(record: Record, options: Options) -> Entry | None:
     hidden = hidden_tests(record)
     if not hidden and options.hidden:
         raise Malformed("private_test_cases", "no hidden tests; with `hidden: false` the public ones stand in")
-    starter = optional_text(record, "starter_code")
+    question, starter = text(record, "question_content"), optional_text(record, "starter_code")
     kinds = {test["testtype"] for test in public + hidden}
     if len(kinds) != 1:
         raise Malformed("public_test_cases", f"tests of several kinds: {sorted(kinds)}")
@@ -36,11 +36,12 @@ def read(record: Record, options: Options) -> Entry | None:
         name = mapping({"metadata": parsed(record, "metadata")}, "metadata").get("func_name")
         calls = [(arguments(given), loads(wanted, "private_test_cases")) for given, wanted in pairs]
         function = programs.method(name, starter)
-        reference = programs.dumped(Calls, "private_test_cases", function=function, tests=calls)
+        unordered = programs.any_order(question)
+        reference = programs.dumped(Calls, "private_test_cases", function=function, tests=calls, unordered=unordered)
         inputs = [given for given, _ in calls[: len(public)]]
     difficulty = optional_text(record, "difficulty")
     return Entry(
-        f"{text(record, 'question_content').rstrip()}\n\n{starter.rstrip() or programs.STDIN_NOTE}",
+        f"{question.rstrip()}\n\n{starter.rstrip() or programs.STDIN_NOTE}",
         reference,
         json.dumps(inputs),
         template=text(record, "platform"),
@@ -99,7 +100,7 @@ def read_packed(record: Record, options: Options) -> Entry:
             "inputs": [arguments(given) for given in items(tests, "inputs")],
             "outputs": [loads(wanted, "test") for wanted in items(tests, "outputs")],
         }
-    reference, inputs = programs.from_input_output(tests, prompt, "test", False, None)
+    reference, inputs = programs.from_input_output(tests, prompt, prompt, "test", False, None)
     difficulty = optional_text(labels, "difficulty")
     return Entry(
         prompt,

@@ -17,6 +17,8 @@ PUBLIC = 3
 LONGEST = 1000
 # Of numbers that programs print: APPS compares them by numpy.allclose, contests mostly allow 1e-6.
 TOLERANCE = 1e-6
+# As LeetCode says it: "You may return the answer in any order."
+ANY_ORDER = re.compile(r"\breturn\b[^.\n]*\bin any order\b", re.IGNORECASE)
 STDIN_NOTE = "Read from standard input and write to standard output."
 
 
@@ -33,12 +35,13 @@ def dumped(kind: type[Suite], field: str, **values: Any) -> str:
 
 
 def from_input_output(
-    tests: Any, starter: str, field: str, wrapped: bool | None, seconds: float | None
+    tests: Any, statement: str, starter: str, field: str, wrapped: bool | None, seconds: float | None
 ) -> tuple[str, str]:
     """``(reference, public_inputs)`` of the layout of APPS and TACO: ``inputs``, ``outputs`` and perhaps ``fn_name``.
 
     Args:
         tests: the parsed field.
+        statement: of the problem, which may leave the order of a list open.
         starter: starter code; where it has a class ``Solution``, the function is a method of that.
         field: its name.
         wrapped: whether the expected values of calls stand in lists of one; ``None`` if that is to be told from them.
@@ -61,8 +64,18 @@ def from_input_output(
     if wrapped:
         outputs = [o[0] if isinstance(o, list) and len(o) == 1 else o for o in outputs]
     calls = list(zip(inputs, outputs, strict=True))
-    suite = dumped(Calls, field, function=method(name, starter), tests=calls, seconds=seconds)
+    unordered = any_order(statement)
+    suite = dumped(Calls, field, function=method(name, starter), tests=calls, unordered=unordered, seconds=seconds)
     return suite, json.dumps(inputs[:PUBLIC])
+
+
+def any_order(statement: str) -> bool:
+    """Whether a problem says that the list to be returned may have any order.
+
+    >>> any_order("Return all of them. You may return the answer in any order."), any_order("Visit them in any order.")
+    (True, False)
+    """
+    return bool(ANY_ORDER.search(statement))
 
 
 def method(name: Any, starter: str) -> str:

@@ -12,14 +12,14 @@ SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s\b|sec)", re.IGNORECASE)
 
 def read(record: Record, options: Options) -> Entry:
     """A row; expected values of calls stand in lists of one where all of them do."""
-    starter = optional_text(record, "starter_code")
+    question, starter = text(record, "question"), optional_text(record, "starter_code")
     tests = parsed(record, "input_output")
     limit = SECONDS.search(optional_text(record, "time_limit"))
     seconds = float(limit[1]) if limit and float(limit[1]) > 0 else None
-    reference, inputs = programs.from_input_output(tests, starter, "input_output", None, seconds)
+    reference, inputs = programs.from_input_output(tests, question, starter, "input_output", None, seconds)
     difficulty = optional_text(record, "difficulty")
     return Entry(
-        f"{text(record, 'question').rstrip()}\n\n{starter.rstrip() or programs.STDIN_NOTE}",
+        f"{question.rstrip()}\n\n{starter.rstrip() or programs.STDIN_NOTE}",
         reference,
         inputs,
         template=optional_text(record, "source"),

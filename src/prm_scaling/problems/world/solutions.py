@@ -6,7 +6,7 @@ import numpy as np
 
 from prm_scaling.problems.record import Problem
 from prm_scaling.problems.world.domain import LABELS, Domain, Move
-from prm_scaling.problems.world.truth import decode_derivation, domain_of
+from prm_scaling.problems.world.truth import decode_derivation, domain_of, truth_of
 from prm_scaling.seeds import stream
 
 # What follows the problem when its solution is to be judged rather than written.
@@ -17,6 +17,10 @@ RIGHT, WRONG = " ok", " wrong"
 DRILLED = 5
 # How often a misconception shows where it could.
 MISLED = 0.7
+# How often a right step of a critique is doubted: said once more, as a correction. Policies often do that.
+DOUBTED = 0.05
+# Of the errors of a review: how often one is taken back at once, how often a clause is left out instead.
+TAKEN_BACK, LEFT_OUT = 0.3, 0.15
 
 
 class Judged(NamedTuple):
@@ -95,12 +99,46 @@ def critique(problem: Problem, rng: np.random.Generator, error_rate: float) -> l
             judged.append(Judged(_wrong(rng, domain, derivation.moves, index, value), WRONG, right))
             right = domain.correction(right)
         judged.append(Judged(right, RIGHT, right))
+        if rng.random() < DOUBTED:
+            judged.append(Judged(again := domain.correction(domain.step(index, move, value)), RIGHT, again))
         value = domain.apply(move, value)
     count = len(derivation.moves)
     end = domain.conclude(count, value)
     if rng.random() < error_rate:
         return [*judged, Judged(domain.wrong_conclusion(rng, count, value), WRONG, end)]
     return [*judged, Judged(end, RIGHT, end)]
+
+
+def review(problem: Problem, rng: np.random.Generator, error_rate: float) -> list[tuple[str, bool]]:
+    """The lines of a solution whose errors are mostly built upon, each with whether it is on track.
+
+    So errors look in the chains that a PRM rates: four of five wrong steps of a policy stand behind an earlier
+    one. A solver makes an error at ``error_rate`` of the steps and then goes on from it; or takes it back at
+    once; or, where a clause takes two lines, leaves its first or second line out.
+    """
+    derivation, modulus = decode_derivation(problem.derivation)
+    domain = domain_of(problem.domain, modulus)
+    value, lines = derivation.start, []
+    for index, move in enumerate(derivation.moves):
+        line, after = domain.step(index, move, value), domain.apply(move, value)
+        if rng.random() >= error_rate:
+            lines.append(line)
+            if rng.random() < DOUBTED:
+                lines.append(domain.correction(line))
+        elif domain.reads and rng.random() < LEFT_OUT:
+            after = value
+        else:
+            wrong, held = domain.wrong_step(rng, index, move, value)
+            lines.append(wrong)
+            if rng.random() < TAKEN_BACK:
+                lines.append(domain.correction(line))
+            else:
+                after = held
+        value = after
+    count = len(derivation.moves)
+    wrong_end = rng.random() < error_rate
+    lines.append(domain.wrong_conclusion(rng, count, value) if wrong_end else domain.conclude(count, value))
+    return list(zip(lines, truth_of(problem, lines).on_track, strict=True))
 
 
 def drill(problem: Problem, rng: np.random.Generator, error_rate: float) -> tuple[str, list[Judged]]:

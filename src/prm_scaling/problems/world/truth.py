@@ -3,9 +3,11 @@
 A solver holds a place (how many moves are made) and a value. A line is *on track* if it makes the next
 move rightly at that value, or is the correct conclusion after the last one. A line that is not leaves
 the solver's true place where it was, so a later line may take the error back by making that move
-again, rightly; until then every line is off track. Skipped clauses, misread ones, wrong operations, slips
-and chains that reach the right answer by a wrong way all fall out of that rule. In a program some errors
-cannot be taken back (see ``Domain.holds``): all that follows one is off track.
+again, rightly; until then every line is off track. A line that makes the last move once more is on
+track too and changes nothing: one that doubts a right line ("wait, ...") says no more than that.
+Skipped clauses, misread ones, wrong operations, slips and chains that reach the right answer by a wrong
+way all fall out of that rule. In a program some errors cannot be taken back (see ``Domain.holds``): all
+that follows one is off track.
 """
 
 import json
@@ -63,7 +65,7 @@ def truth_of(problem: Problem, steps: list[str]) -> Truth:
     """The truth of the chain ``steps`` (lines without their separators) for ``problem``."""
     derivation, modulus = decode_derivation(problem.derivation)
     domain = domain_of(problem.domain, modulus)
-    place, value = 0, derivation.start
+    place, value, before = 0, derivation.start, derivation.start
     on_track: list[bool] = []
     for index, line in enumerate(steps):
         right = False
@@ -71,7 +73,9 @@ def truth_of(problem: Problem, steps: list[str]) -> Truth:
             if place == len(derivation.moves):
                 right = line == domain.conclude(place, value)
             elif domain.accepts(place, move := derivation.moves[place], value, line):
-                right, place, value = True, place + 1, domain.apply(move, value)
+                right, place, value, before = True, place + 1, domain.apply(move, value), value
+            if not right and place:
+                right = domain.accepts(place - 1, derivation.moves[place - 1], before, line)
         on_track.append(right)
     return Truth(tuple(on_track), _first_error(on_track), tuple(domain.is_correction(line) for line in steps))
 

@@ -15,14 +15,15 @@ class Gone(ConnectionError):
 class Channel:
     """One end. A message from the other end may be anything: whoever receives it checks what it is."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, most: int = MOST_BYTES) -> None:
         self.end = end
+        self.most = most
         self.rest = bytearray()
 
     def send(self, message: Any) -> None:
         """Raises ``Unplain`` if the message is too large, ``Gone`` if nobody is there."""
         try:
-            self.end.sendall(dump(message))
+            self.end.sendall(dump(message, self.most))
         except (BrokenPipeError, ConnectionResetError) as error:
             raise Gone from error
 
@@ -35,7 +36,7 @@ class Channel:
             Unplain: it is too large, or no JSON.
         """
         length = int.from_bytes(self._read(4, deadline), "big")
-        if length > MOST_BYTES:
+        if length > self.most:
             raise Unplain("too large")
         try:
             return json.loads(self._read(length, deadline))

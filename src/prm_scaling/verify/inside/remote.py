@@ -55,7 +55,8 @@ def serve(channel: Channel, names: dict[str, Any]) -> None:
         request = channel.receive()
         try:
             kind, target, *rest = decode(request, objects.decode)
-            answer = ["value", encode(_act(names, kind, target, rest), objects.encode)]
+            channel.send(["value", encode(_act(names, kind, target, rest), objects.encode, tables=True)])
+            continue
         except MemoryError:
             answer = ["memory", "", ""]
         except Unplain as error:
@@ -109,7 +110,7 @@ class Session:
             raise Stopped("timeout") from None
         except Gone:
             raise Stopped("gone") from None
-        except Unplain:
+        except (Unplain, MemoryError):
             raise Stopped("refused") from None
         if not (isinstance(message, list) and len(message) >= 2 and isinstance(message[0], str)):
             raise Stopped("refused")
@@ -125,7 +126,7 @@ class Session:
         if told == "value":
             try:
                 return decode(value, self._object)
-            except (Unplain, TypeError, AttributeError, RecursionError):
+            except (Unplain, TypeError, AttributeError, RecursionError, MemoryError):
                 raise Stopped("refused") from None
         if told in ("memory", "refused"):
             raise Stopped(told)

@@ -21,7 +21,7 @@ from typing import Any
 
 from prm_scaling.verify.inside import remote
 from prm_scaling.verify.inside.channel import Channel
-from prm_scaling.verify.inside.plain import Unplain, encode
+from prm_scaling.verify.inside.plain import MOST_TABLE_BYTES, Unplain, encode
 
 # Exit statuses of whole programs.
 RAISED, OUT_OF_MEMORY = 1, 77
@@ -117,7 +117,7 @@ def whole(payload: dict, descriptors: list[int]) -> Callable[[], None]:
 
 def serve(payload: dict, descriptors: list[int]) -> Callable[[], None]:
     """A program at the service of tests elsewhere: ``source``."""
-    channel = Channel(socket.socket(fileno=descriptors[-1]))
+    channel = Channel(socket.socket(fileno=descriptors[-1]), MOST_TABLE_BYTES)
 
     def take() -> None:
         try:
@@ -133,10 +133,11 @@ def serve(payload: dict, descriptors: list[int]) -> Callable[[], None]:
 
 def tests(payload: dict, descriptors: list[int]) -> Callable[[], None]:
     """Tests of a program elsewhere: ``entry``, ``source`` or ``setup`` and ``asserts``, ``seconds``."""
-    program, verdict = (Channel(socket.socket(fileno=descriptor)) for descriptor in descriptors)
+    program, verdict = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+    channel = Channel(program, MOST_TABLE_BYTES)
 
     def take() -> None:
-        verdict.send(remote.run_tests(program, payload))
+        Channel(verdict).send(remote.run_tests(channel, payload))
         os._exit(0)
 
     return take

@@ -1,0 +1,112 @@
+"""Breaks a run in many ways and sees whether the next run heals it.
+
+    python tools/faults.py --seed 1               # 30 faults
+    python tools/faults.py --seed 1 --count 5 --kinds edited flipped
+
+A small run is made whole once. Then, a fault at a time, a copy of it is broken, and run again: it has to end with the
+same results as the unbroken run, or to stop with an error that names the cause and the way out, and to end well when
+that way is taken. Exit status 1 if any fault is not healed. Root is needed to mount the small disks of two of them.
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from breaks import KINDS, Break
+from ground import Ground, NotPossible, Unhealed, content, lay_out
+
+Kind = Callable[[Ground], Break]
+
+
+def finish(folder: Path, finished: Path) -> None:
+    """The unbroken run."""
+    lay_out(folder)
+    ground = Ground(folder, finished, "")
+    status, words = ground.run()
+    if status:
+        raise Unhealed(f"the unbroken run failed: {words[-3000:]}")
+
+
+def heal(ground: Ground, fault: Break, wanted: dict[str, str]) -> str:
+    """How the run became whole again; :class:`Unhealed` if it did not."""
+    stops = 0
+    while True:
+        for targets in dict.fromkeys((fault.targets, ())):
+            status, words = ground.run(*targets)
+            if status:
+                break
+        if not status:
+            break
+        stops += 1
+        missing = [word for word in fault.must_say if word not in words]
+        if missing or not fault.must_say or stops > 1:
+            raise Unhealed(f"stopped without {missing or 'a reason that was expected'}: {words[-2500:]}")
+        if fault.way_out:
+            fault.way_out()
+    if fault.must_stop and not stops:
+        raise Unhealed("it passed silently")
+    found = content(ground.folder)
+    other = [path for path in wanted | found if wanted.get(path) != found.get(path)]
+    if other:
+        raise Unhealed(f"other results than the unbroken run's: {', '.join(other[:5])}")
+    return "stopped with cause and way out, then the same results" if stops else "the same results"
+
+
+def break_and_heal(kind: Kind, ground: Ground, wanted: dict[str, str]) -> tuple[str, str, str]:
+    """The verdict (healed, not possible here, NOT HEALED), what was done, and what came of it."""
+    fault = Break(kind.__name__)
+    try:
+        fault = kind(ground)
+        return "healed", fault.told, heal(ground, fault, wanted)
+    except NotPossible as error:
+        return "not possible here", fault.told, str(error)
+    except Unhealed as error:
+        return "NOT HEALED", fault.told, str(error)
+    finally:
+        ground.kill("")
+        fault.clean_up()
+        shutil.rmtree(ground.folder)
+
+
+def chosen(kinds: Sequence[Kind], count: int, seed: int) -> list[Kind]:
+    """As many of each kind, in a seeded order."""
+    order = [kinds[i % len(kinds)] for i in range(count)]
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("--kinds", nargs="*", default=[kind.__name__ for kind in KINDS])
+    parser.add_argument("--finished", type=Path, help="folder of the unbroken run: made there, or used if it exists")
+    asked = parser.parse_args(arguments)
+    kinds = [kind for kind in KINDS if kind.__name__ in asked.kinds]
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        scratch, began = Path(name), time.monotonic()
+        finished = asked.finished or scratch / "finished"
+        if not finished.exists():
+            finish(scratch / "laid out", finished)
+            print(f"the unbroken run took {time.monotonic() - began:.0f} s", flush=True)
+        wanted, unhealed = content(finished), 0
+        for number, kind in enumerate(chosen(kinds, asked.count, asked.seed), 1):
+            began = time.monotonic()
+            told, came, verdict = break_and_heal(kind, finished, scratch, f"{asked.seed}-{number}", wanted)
+            unhealed += verdict == "NOT HEALED"
+            print(
+                f"{number:3} {kind.__name__:17} {verdict:17} {time.monotonic() - began:4.0f} s  {told} -> {came}",
+                flush=True,
+            )
+        print(f"{asked.count - unhealed} of {asked.count} faults did no harm")
+    return int(unhealed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
