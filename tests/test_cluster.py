@@ -234,8 +234,8 @@ def test_a_training_past_its_time_goes_on_from_its_checkpoint(limited, slurm):
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory, slurm, conda) -> Path:
-    """The smoke scale on the cluster, by `dvc repro` on the login node."""
-    folder = with_profile(copy_to(tmp_path_factory.mktemp("smoke") / "a folder"))
+    """The smoke scale on the cluster, by `dvc repro` on the login node (conda wants a path without a space)."""
+    folder = with_profile(copy_to(tmp_path_factory.mktemp("smoke") / "folder"))
     choose_scale(folder, "smoke")
     with (folder / "profiles" / "slurm" / "config.yaml").open("a") as profile:
         profile.write("software-deployment-method: conda\n")
