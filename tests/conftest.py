@@ -37,7 +37,7 @@ def embedded(domain: str, count: int = 30, steps: tuple[int, int] = (2, 5), seed
 @pytest.fixture(scope="session")
 def conda(tmp_path_factory, request):
     """A conda; the terminal is told what its packages are."""
-    from conda import conda_in
+    from real_conda import conda_in
 
     found = conda_in(tmp_path_factory.mktemp("conda"))
     if reporter := request.config.pluginmanager.get_plugin("terminalreporter"):
