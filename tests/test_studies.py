@@ -139,7 +139,7 @@ def annotators(errors: dict[str, float], chains: int) -> tuple[dict[str, list[An
 
 
 def test_who_is_to_be_trusted_is_found_without_the_truth():
-    rows, truth, steps = annotators({"good": 0.1, "bad": 0.6, "worse": 0.6, "worst": 0.7}, 400)
+    rows, truth, steps = annotators({"bad": 0.6, "worse": 0.6, "worst": 0.7, "good": 0.1}, 400)
     found = {a.chain: a.first_error for a in dawid_skene(rows, steps, 0)}
     right = np.mean([found[chain] == place for chain, place in truth.items()])
     voted = np.mean([v == truth[c] for c, v in most_common(rows).items()])
