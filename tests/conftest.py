@@ -34,6 +34,17 @@ def embedded(domain: str, count: int = 30, steps: tuple[int, int] = (2, 5), seed
     return generate(f"{domain}_set", domain, "train", WIDE, steps, count, MODULUS, seed)
 
 
+@pytest.fixture(scope="session")
+def conda(tmp_path_factory, request):
+    """A conda; the terminal is told what its packages are."""
+    from real_conda import conda_in
+
+    found = conda_in(tmp_path_factory.mktemp("conda"))
+    if reporter := request.config.pluginmanager.get_plugin("terminalreporter"):
+        reporter.write_line(f"conda: with {found.channel}")
+    return found
+
+
 @pytest.fixture
 def problems() -> Callable[..., list[Problem]]:
     """Makes embedded problems: ``problems(domain, count, steps)``."""

@@ -10,9 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 from checkout import BINARIES, choose_scale, copy_to, environment
 from clones import provenance
 from conftest import ROOT
+from real_conda import starts
 from services import end_all_in, wait_until
 from slurm import Cluster, cluster
 
@@ -227,29 +229,62 @@ def test_a_training_past_its_time_goes_on_from_its_checkpoint(limited, slurm):
     assert steps[again:] == list(range(began, 41))
 
 
+# --- the smoke scale, in conda's environments ---
+
+
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, slurm) -> Path:
-    """The smoke scale on the cluster: the first phase by `dvc repro`, then as far as the first sampled chains."""
-    folder = with_profile(copy_to(tmp_path_factory.mktemp("smoke") / "a folder"))
+def smoke(tmp_path_factory, slurm, conda) -> Path:
+    """The smoke scale on the cluster, by `dvc repro` on the login node (conda wants a path without a space)."""
+    folder = with_profile(copy_to(tmp_path_factory.mktemp("smoke") / "folder"))
     choose_scale(folder, "smoke")
-    commands = (
-        ["dvc", "repro", "problems"],
-        ["snakemake", "results/smoke/chains/math.parquet"],
+    with (folder / "profiles" / "slurm" / "config.yaml").open("a") as profile:
+        profile.write("software-deployment-method: conda\n")
+    login = on_cluster(folder, slurm)
+    done = subprocess.run(
+        ["dvc", "repro"],
+        cwd=folder,
+        env=login | {"PATH": conda.path(login["PATH"])},
+        capture_output=True,
+        text=True,
+        timeout=2400,
     )
-    for command in commands:
-        done = subprocess.run(
-            command, cwd=folder, env=on_cluster(folder, slurm), capture_output=True, text=True, timeout=600
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + slurm.logs()
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + slurm.logs()
     return folder
 
 
-def test_the_scale_runs_on_the_cluster_by_dvc_and_by_snakemake(smoke, slurm):
-    assert (smoke / "results" / "smoke" / "chains" / "math.parquet").is_file()
-    assert (smoke / "results" / "smoke" / "models" / "policy" / "model.safetensors").is_file()
+def test_the_smoke_scale_runs_on_the_cluster_by_dvc(smoke, slurm):
+    assert (smoke / "results" / "smoke" / "report.html").is_file()
     ended = slurm.finished()
-    assert ended.count("COMPLETED") >= 15, "the jobs ran elsewhere"
-    assert (smoke / "dvc.lock").is_file()
+    assert ended.count("COMPLETED") >= 40, "the jobs ran elsewhere"
+    stages = yaml.safe_load((smoke / "dvc.lock").read_text())["stages"]
+    assert {"problems", "train", "figures"} <= set(stages)
+    assert not any("slurm" in stage["cmd"] or "cores" in stage["cmd"] for stage in stages.values())
+
+
+def test_short_jobs_are_submitted_together(smoke):
+    """Wrong behaviour: a job of SLURM for each of a thousand figures."""
+    problems = list((smoke / "logs" / "slurm").glob("group_problems*/*.log"))
+    made = len(list((smoke / "results" / "smoke" / "problems").glob("*.parquet")))
+    assert 0 < len(problems) < made / 3
+
+
+def test_the_jobs_ran_in_environments_of_conda(smoke, conda):
+    """Wrong behaviour: environments that are made, and not activated."""
+    began = starts(smoke)
+    assert set(began) == {"analysis", "model"}
+    assert min(began.values()) >= 10
+
+
+def test_after_the_cluster_the_local_executor_goes_on_in_the_same_environments(smoke, conda):
+    here = environment(smoke)
+    here["PATH"] = conda.path(here["PATH"])
+    began = starts(smoke)
+    forced = ["--forcerun", "draw_figure", "make_tokenizer", "--allowed-rules", "draw_figure", "make_tokenizer"]
+    targets = ["results/smoke/figures/figure1.svg", "results/smoke/models/tokenizer/tokenizer.json"]
+    command = ["snakemake", "--cores", "2", "--use-conda", *forced, "--", *targets]
+    done = subprocess.run(command, cwd=smoke, env=here, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(count > began[name] for name, count in starts(smoke).items())
 
 
 def test_a_node_made_on_the_cluster_is_made_the_same_here(smoke):

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where a distribution is imported by another name than its own.
-IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn", "crowd-kit": "crowdkit"}
 
 
 @pytest.fixture(scope="module")

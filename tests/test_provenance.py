@@ -133,7 +133,7 @@ def test_a_file_that_was_not_made_is_different(tmp_path):
 
 
 def job(rule: str, output: list[str], inputs: list[str], phase: str = "train") -> Job:
-    return Job(rule, phase, {}, tuple(inputs), tuple(output), (), "", {}, 1, {})
+    return Job(rule, phase, {}, tuple(inputs), tuple(output), (), {}, 1, {})
 
 
 CODE = "src/prm_scaling/fit.py"

@@ -1,9 +1,9 @@
 """What a job asks a cluster for: cores, memory, minutes, GPUs; all follow from its models' sizes and its work.
 
-The GPUs of a job share its models' weights, in training with what :data:`TRAINING_BYTES` counts; beside them each GPU
-holds the keys and values (``engine.cache_megabytes`` a model) of its share of the heads. Minutes are those of the plan
-(``./run plan``), twice over, as its promise is a factor of two. What a job asks for makes no result stale: Snakemake
-and DVC do not look at it.
+The GPUs of a job share its models' weights, in training with what :data:`TRAINING_BYTES` counts (as a sharded training
+would; `prm/fit.py` does not shard yet). Beside them each GPU holds the keys and values (``engine.cache_megabytes`` a
+model) of its share of the heads. Minutes are those of the plan (``./run plan``), twice over, as its promise is a factor
+of two. What a job asks for makes no result stale: Snakemake and DVC do not look at it.
 """
 
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ TRAINING_BYTES = 16
 EMBEDDINGS = 1.1
 # Of each GPU: CUDA's context, activations, and what an allocator loses.
 GPU_OVERHEAD = 8e9
-# A token of a training example and its target, as Python objects.
-EXAMPLE_BYTES = 40
+# A token of a training example and its target, as Python objects, where it is read and where it is made.
+EXAMPLE_BYTES, WRITING_BYTES = 60, 400
 # Megabytes of Python with the libraries of tables, and of models.
 TABLES, LIBRARIES = 1500, 3000
 # Texts, tables and records that a job has at hand beside its models, a row.
@@ -141,7 +141,8 @@ def cores_of(load: Load, seconds: float) -> int:
 def megabytes_of(load: Load, engine: EngineParams) -> int:
     """Host memory of a job, in megabytes: its libraries, its examples and records, and its models."""
     if not load.parameters:
-        return TABLES + ceil((load.rows + load.graded + load.tested) * ROW_BYTES / 1e6)
+        records = (load.rows + load.graded + load.tested) * ROW_BYTES
+        return TABLES + ceil((records + load.examples * WRITING_BYTES) / 1e6)
     if engine.device == "cpu":
         models = weights_of(load, engine) + caches_of(load, engine)
     else:  # they pass through host memory when they are read and written, trained ones in float32

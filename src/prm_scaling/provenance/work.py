@@ -17,7 +17,7 @@ class Load:
         parameters: non-embedding ones of the largest model that computes.
         held: those of all models that are in memory at once.
         train, generate, reward: tokens trained on (all epochs), generated, rated.
-        examples: tokens of the training set, which is in memory; 0 where no model is fitted.
+        examples: tokens of the training set, which is in memory where it is made and where a model is fitted to it.
         rows: records read or made without a model.
         graded, tested: answers held against their problem, and programs that run through a public set's tests.
         bytes: kept of the results.
@@ -119,7 +119,7 @@ class Work:
 
     def _documents(self, w: Mapping[str, str]) -> Load:
         count = self._trained_documents(w["corpus"])
-        return Load(rows=count, bytes=count * self.rates["bytes"]["problem"])
+        return Load(rows=count, examples=count * self.texts["document"], bytes=count * self.rates["bytes"]["problem"])
 
     def _pretrain(self, w: Mapping[str, str]) -> Load:
         models, name = self.params.models, w["model"]

@@ -50,10 +50,14 @@ TRACE = 'import sys; open(sys.prefix + "/started", "a").write("started\\n")\n'
 
 @dataclass(frozen=True)
 class Conda:
-    """A conda whose program is in ``binaries``; ``channel`` says what its packages are."""
+    """A conda whose program, and no other, is in ``binaries``; ``channel`` says what its packages are."""
 
     binaries: Path
     channel: str
+
+    def path(self, others: str) -> str:
+        """``PATH`` with this conda before ``others``."""
+        return f"{self.binaries}{os.pathsep}{others}"
 
 
 def reachable() -> bool:
@@ -67,8 +71,11 @@ def reachable() -> bool:
 
 def conda_in(folder: Path) -> Conda:
     """The machine's conda where there is one and the real channel too; else one made in ``folder``."""
+    binaries = folder / "program"
+    binaries.mkdir()
     if (program := shutil.which("conda")) and reachable():
-        return Conda(Path(program).parent, "the real conda-forge")
+        (binaries / "conda").symlink_to(program)
+        return Conda(binaries, "the real conda-forge")
     base = folder / "conda"
     subprocess.run([sys.executable, "-m", "venv", base], check=True)
     pip = [str(base / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -89,7 +96,8 @@ def conda_in(folder: Path) -> Conda:
     for name in CHANNELS:
         (channel.parent / name).symlink_to(channel)
     (base / ".condarc").write_text(f"{SETTINGS}custom_channels:\n{lines}")
-    return Conda(base / "bin", "a local channel in place of conda-forge")
+    (binaries / "conda").symlink_to(base / "bin" / "conda")
+    return Conda(binaries, "a local channel in place of conda-forge")
 
 
 def pinned() -> list[str]:
