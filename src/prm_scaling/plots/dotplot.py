@@ -58,7 +58,8 @@ def draw(
         ax.set_yticks([-float(i) for i in range(len(groups))], [label(g) if named else "" for g in groups])
         ax.set_ylim(-len(groups) + 0.4, 0.6)
         ax.set_xlim(0, 1.05 * rows["high"].max() or 1)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        # A column of texts takes its room from the panel.
+        ax.xaxis.set_major_locator(MaxNLocator(3 if remark else 4))
         panels.percent(ax, "x")
         ax.set_title(title(name_of_panel))
     fig.supxlabel(name)
