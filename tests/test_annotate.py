@@ -357,15 +357,15 @@ def judged(chain: Chain, verdicts: list[str], tokenizer, separator: str) -> tupl
 def test_a_judge_reads_what_it_was_trained_on(domain, tokenizer):
     """Wrong behaviour: other tokens between a step and its verdict than in pre-training."""
     for seed, problem in enumerate(embedded(domain)[:10]):
-        text = documents.write_document(problem, seed, 1.0, 0.0, 0.4, 0.0, 0.0, 0.0)
+        text = documents.write_document(problem, seed, 1.0, 0.0, 0.0, 0.4, 0.0, 0.0, 0.0)
         (document,) = documents.tokenize([text], tokenizer)
-        steps, verdicts = ([piece for piece, _ in text[1][i::3]] for i in (1, 2))
+        steps, verdicts = ([piece.text for piece in text[1][i::3]] for i in (1, 2))
         tokens = ids(tokenizer, "\n".join(steps))
         ends = Steps(tokenizer, "\n").ends(tokens)
         chain = Chain("q/0", "q", domain, prompt_tokens(problem.question, tokenizer), tokens, ends, "", True)
         annotation, read = judged(chain, verdicts, tokenizer, "\n")
         assert read[-1] + ids(tokenizer, verdicts[-1]) == document.tokens[:-1]
-        assert annotation.text == "".join(piece for piece, _ in text[1][1:])
+        assert annotation.text == "".join(piece.text for piece in text[1][1:])
 
 
 def test_a_judge_reads_the_chains_own_tokens(tokenizer):
