@@ -19,6 +19,7 @@ for path in map(Path, snakemake.input.tables):
     shown.append((known[path.stem].title, getattr(tables, path.stem)(pd.read_csv(path), tables.html)))
 for path in map(Path, snakemake.input.plain):
     rows = pd.read_csv(path).to_html(index=False, float_format="%.3g", border=0, na_rep="")
-    shown.append((known[path.stem].title, f"<p>{escape(known[path.stem].caption)}</p>{rows}"))
+    title, caption = known[path.stem].title, known[path.stem].caption
+    shown.append((title, f"<p>{escape(caption)}</p>{tables.scrolling(title, rows)}"))
 with whole(snakemake.output[0]) as temporary:
     temporary.write_text(render(figures, shown, pd.read_csv(snakemake.input.times), snakemake.params.parameters))

@@ -242,11 +242,16 @@ def _html(grid: Grid) -> str:
     kind = " class='stacked'" if grid.stacked else ""
     columns = "".join(f"<th scope='col'>{escape(name)}</th>" for name in grid.columns)
     rows = "\n".join(_html_rows(grid))
-    return (
-        f"<div class='scroll' tabindex='0' role='region' aria-label='{escape(grid.title)}'>\n"
+    table = (
         f"<table{kind}>\n<caption><span>{escape(grid.title)}</span></caption>\n"
-        f"<thead>\n<tr>{columns}</tr>\n</thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>\n{note}"
+        f"<thead>\n<tr>{columns}</tr>\n</thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
     )
+    return scrolling(grid.title, table) + note
+
+
+def scrolling(title: str, table: str) -> str:
+    """An HTML table that scrolls by itself where it is wider than the page."""
+    return f"<div class='scroll' tabindex='0' role='region' aria-label='{escape(title)}'>\n{table}\n</div>\n"
 
 
 def _html_rows(grid: Grid) -> Iterator[str]:
