@@ -145,6 +145,7 @@ def record(name: str, arguments: dict, rows: Sequence[dict], packages: Sequence[
     found = {"arguments": arguments, "machine": machine(), "versions": versions, "rows": list(rows)}
     (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
     told = [f"{key}: {value}" for key, value in {**found["machine"], **versions}.items()]
-    command = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in arguments.items())
+    given = {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in arguments.items()}
+    command = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in given.items() if v is not None)
     text = [f"# {name}", "", markdown(rows), "", "Arguments: `" + command + "`", "", "On: " + ", ".join(told) + "."]
     (folder / f"{name}.md").write_text("\n".join(text) + "\n")

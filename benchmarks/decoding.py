@@ -8,13 +8,13 @@
 vLLM's CPU build refuses heads of 12 and 16, those of the default scale's models: it is compared at 900k and 100m.
 
 Every contender decodes the same prompts, greedily, to the same forced length, and they take turns; what counts are
-ratios within one run. Seconds are the processor's: with one thread they are those of the wall on a quiet machine, and
-what else runs there does not lengthen them. ``pool`` is the search's sampling: 32 samples a question at temperature 1.
+ratios within one run, of the least seconds of several calls. Seconds are the processor's: with one thread they are
+those of the wall on a quiet machine, and what else runs there lengthens them little. ``pool`` is the search's sampling:
+32 samples a question at temperature 1.
 """
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,14 +33,13 @@ from prm_scaling.seeds import seed_of
 PROMPT, NEW = 64, 32
 
 
-def greedy(engine, interface, asked, fresh: bool) -> Callable[[], None]:
+def greedy(engine, interface, asked) -> Callable[[], None]:
     """One call of an engine, with nothing kept from the call before."""
     sampling = interface["Sampling"](0.0, 1.0, NEW)
     requests = [interface["Extend"](p, sampling, i) for i, p in enumerate(asked)]
 
     def call() -> None:
-        if fresh:
-            engine.forget()
+        engine.forget()
         extensions = engine.extend(requests)
         assert all(len(e.tokens) == NEW for e in extensions)
 
@@ -62,26 +61,25 @@ def generate(lm, asked) -> Callable[[], None]:
     return call
 
 
-def pool(engine, interface, questions: int, fresh: bool) -> Callable[[], None]:
+def pool(engine, interface, questions: int) -> Callable[[], None]:
     """Samples as the search phase draws them."""
     sampling = interface["Sampling"](1.0, 1.0, NEW)
     extend = interface["Extend"]
     requests = [
-        extend(p, sampling, seed_of(0, i, j), *([str(i)] if fresh else []))
+        extend(p, sampling, seed_of(0, i, j), str(i))
         for i, p in enumerate(prompts(questions, PROMPT, 1))
         for j in range(32)
     ]
 
     def call() -> None:
-        if fresh:
-            engine.forget()
+        engine.forget()
         engine.extend(requests)
 
     return call
 
 
 def seconds(contenders: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Median processor seconds a call; the contenders take turns, after one turn that does not count."""
+    """Least processor seconds of a call; the contenders take turns, after one turn that does not count."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(repeats + 1):
         for name, call in contenders.items():
@@ -89,11 +87,11 @@ def seconds(contenders: dict[str, Callable[[], None]], repeats: int) -> dict[str
             call()
             if turn:
                 taken[name].append(time.process_time() - began)
-    return {name: statistics.median(values) for name, values in taken.items()}
+    return {name: min(values) for name, values in taken.items()}
 
 
 def of_vllm(python: str, lm, sizes: list[int], repeats: int) -> tuple[str, dict[int, float]]:
-    """vLLM's version and its median processor seconds a call, in an environment of its own."""
+    """vLLM's version and its least processor seconds a call, in an environment of its own."""
     with tempfile.TemporaryDirectory() as folder:
         lm.save_pretrained(folder)
         task = {"model": folder, "prompts": prompts(max(sizes), PROMPT), "sizes": sizes, "new": NEW, "repeats": repeats}
@@ -133,16 +131,16 @@ def main() -> None:
             before = then["TransformersPolicy"](lm, Letters(), arguments.rows)
         for size in arguments.batches:
             asked = prompts(size, PROMPT)
-            contenders = {"engine": greedy(engine, now, asked, True), "generate": generate(lm, asked)}
+            contenders = {"engine": greedy(engine, now, asked), "generate": generate(lm, asked)}
             if before is not None:
-                contenders["earlier"] = greedy(before, then, asked, False)
+                contenders["earlier"] = greedy(before, then, asked)
             rows.append((f"greedy {size}", size * NEW, seconds(contenders, arguments.repeats)))
             if vllm:
                 rows[-1][2]["vllm"] = vllm[size]
         if arguments.questions:
-            contenders = {"engine": pool(engine, now, arguments.questions, True)}
+            contenders = {"engine": pool(engine, now, arguments.questions)}
             if before is not None:
-                contenders["earlier"] = pool(before, then, arguments.questions, False)
+                contenders["earlier"] = pool(before, then, arguments.questions)
             rows.append(("pool", arguments.questions * 32 * NEW, seconds(contenders, arguments.repeats)))
     names = list(dict.fromkeys(name for _, _, taken in rows for name in taken))
     record(
