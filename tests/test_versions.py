@@ -193,7 +193,7 @@ def test_dvc_tells_two_runs_apart(edited):
     assert shown[""]["data"][path]["data"] == known
     known["step_auc"]["aslaf"]["124k"] += 0.01
     (edited / path).write_text(json.dumps(known))
-    changed = json.loads(well(edited, "dvc", "metrics", "diff", "--json"))["diff"][path]
+    changed = json.loads(well(edited, "dvc", "metrics", "diff", "--json"))[path]
     assert list(changed) == ["step_auc.aslaf.124k"]
     params = edited / "params.yaml"
     params.write_text(params.read_text().replace("bootstrap: 2000", "bootstrap: 1000"))
