@@ -219,8 +219,8 @@ def test_one_crate_tells_of_the_whole_run(complete):
 
 def test_no_secret_is_written_anywhere(complete):
     """Wrong behaviour: a token of the environment in a log, a record, Snakemake's metadata or the report."""
-    own = complete / ".dvc" / "config.local"
-    written = [path for path in complete.rglob("*") if path.is_file() and path != own]
+    own = (complete / ".dvc" / "config.local", complete / "tests")  # these lines are a copy, too
+    written = [path for path in complete.rglob("*") if path.is_file() and not any(map(path.is_relative_to, own))]
     assert len(written) > 500
     assert [path for path in written if b"sesame" in path.read_bytes()] == []
 

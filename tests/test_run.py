@@ -233,12 +233,12 @@ def test_a_snakemake_that_was_started_by_hand_keeps_its_lock(words, toy):
     """Wrong behaviour: its lock is taken for that of a killed run, and two of them write the same files."""
     command = [sys.executable, *words, "--cores", "1", "out/patient.txt"]
     with (toy / "by-hand.txt").open("w") as said:
-        first = subprocess.Popen(command, cwd=toy, stdout=said, stderr=said)
+        first = subprocess.Popen(command, cwd=toy, stdout=said, stderr=said, start_new_session=True)
     wait_for(toy / "started")
     status, told = run(toy, "out/1.txt")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
     assert status == 1 and f"another Snakemake is at work in this folder: process {first.pid}" in told
-    first.send_signal(signal.SIGINT)
-    first.wait(timeout=60)
 
 
 def test_an_interrupted_run_ends_its_jobs(toy):
