@@ -255,8 +255,8 @@ def test_an_experiment_runs_what_its_parameter_asks_for(complete, tmp_path):
     well(folder, "dvc", "commit", "--force", "--quiet")
     commit(folder)
     before = shown(folder)
-    well(folder, "dvc", "exp", "run", "--name", "trial", "-S", "evaluate.bootstrap=50")
-    assert "evaluate.bootstrap" in well(folder, "dvc", "params", "diff")
+    well(folder, "dvc", "exp", "run", "--name", "trial", "-S", "evaluate.confidence=0.5")
+    assert "evaluate.confidence" in well(folder, "dvc", "params", "diff")
     assert "trial" in well(folder, "dvc", "exp", "show", "--md")
     after = shown(folder)
     changed = {path for path in before if after[path] != before[path]}
