@@ -27,9 +27,13 @@ def finish(folder: Path, finished: Path) -> None:
     """The unbroken run."""
     lay_out(folder)
     ground = Ground(folder, finished, "")
-    status, words = ground.run()
+    process = ground.start(sys.executable, "run")
+    try:
+        status = ground.ended(process)
+    finally:
+        ground.kill("")
     if status:
-        raise Unhealed(f"the unbroken run failed: {words[-3000:]}")
+        raise Unhealed(f"the unbroken run failed: {ground.said()[-3000:]}")
 
 
 def heal(ground: Ground, fault: Break, wanted: dict[str, str]) -> str:
