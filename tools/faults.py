@@ -27,9 +27,13 @@ def finish(folder: Path, finished: Path) -> None:
     """The unbroken run."""
     lay_out(folder)
     ground = Ground(folder, finished, "")
-    status, words = ground.run()
+    process = ground.start(sys.executable, "run")
+    try:
+        status = ground.ended(process)
+    finally:
+        ground.kill("")
     if status:
-        raise Unhealed(f"the unbroken run failed: {words[-3000:]}")
+        raise Unhealed(f"the unbroken run failed: {ground.said()[-3000:]}")
 
 
 def heal(ground: Ground, fault: Break, wanted: dict[str, str]) -> str:
@@ -97,13 +101,11 @@ def main(arguments: list[str]) -> int:
             print(f"the unbroken run took {time.monotonic() - began:.0f} s", flush=True)
         wanted, unhealed = content(finished), 0
         for number, kind in enumerate(chosen(kinds, asked.count, asked.seed), 1):
-            began = time.monotonic()
-            told, came, verdict = break_and_heal(kind, finished, scratch, f"{asked.seed}-{number}", wanted)
+            began, seed = time.monotonic(), f"{asked.seed}-{number}"
+            verdict, told, came = break_and_heal(kind, Ground(finished, scratch / f"run {seed}", seed), wanted)
             unhealed += verdict == "NOT HEALED"
-            print(
-                f"{number:3} {kind.__name__:17} {verdict:17} {time.monotonic() - began:4.0f} s  {told} -> {came}",
-                flush=True,
-            )
+            took = f"{time.monotonic() - began:4.0f} s"
+            print(f"{number:3} {verdict:17} {took}  {told} -> {came}", flush=True)
         print(f"{asked.count - unhealed} of {asked.count} faults did no harm")
     return int(unhealed > 0)
 

@@ -143,7 +143,7 @@ class Ground:
                         found.append(int(process.name))
         return sorted(found)
 
-    def wait_for(self, true: Callable[[], Any], process: subprocess.Popen, seconds: float = 300) -> Any:
+    def wait_for(self, true: Callable[[], Any], process: subprocess.Popen, seconds: float = 1800) -> Any:
         """What ``true`` gives once it is something; :class:`Unhealed` if the process ends before, or too late."""
         until = time.monotonic() + seconds
         while not (found := true()):
@@ -153,7 +153,7 @@ class Ground:
                 process.wait(timeout=0.02)
         return found
 
-    def ended(self, process: subprocess.Popen, seconds: float = 600) -> int:
+    def ended(self, process: subprocess.Popen, seconds: float = 3600) -> int:
         """The exit status of a process, once it has ended."""
         try:
             return process.wait(timeout=seconds)
