@@ -27,7 +27,8 @@ HELD_OUT = 500
 
 def question(number: int) -> str:
     """One of many questions, that share too little to be near duplicates."""
-    given = [number * factor % 9973 for factor in (1, 17, 101, 1009, 4999, 7919)]
+    # A prime above every number that is asked for: below it they would come again.
+    given = [number * factor % (2**31 - 1) for factor in (1, 17, 101, 1009, 4999, 7919)]
     return "There are " + ", then ".join(f"{n} of kind {n % 31}" for n in given) + ". How many are there in all?"
 
 
