@@ -231,7 +231,9 @@ def test_a_set_whose_tests_the_sandbox_denies_is_told(tmp_path):
     params = changed("sandbox/mode", "process")
     tasks = {"source": "bigcodebench", "domain": "code", "split": "test", "count": 9, "data": {"split": "v0.1.4"}}
     params["problems"]["sets"]["tasks"] = tasks
-    with pytest.raises(ConfigError, match=r"sandbox\.mode `process`: the unittest classes of \['tasks'\].*`bubblewrap`"):
+    with pytest.raises(
+        ConfigError, match=r"sandbox\.mode `process`: the unittest classes of \['tasks'\].*`bubblewrap`"
+    ):
         load_params(write(tmp_path, params))
 
 

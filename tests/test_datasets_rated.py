@@ -91,8 +91,8 @@ def test_converted_solutions_have_the_ratings_of_the_raw_ones():
     raw: dict[tuple[str, str], set] = defaultdict(set)
     for path in (DATA / "prm800k").glob("*raw.jsonl"):
         for record in map(json.loads, path.read_text().splitlines()):
-            for completion in (c for step in record["label"]["steps"] for c in step["completions"] or []):
-                raw[record["question"]["problem"].strip(), one_line(completion["text"])].add(completion["rating"])
+            for made in (made for step in record["label"]["steps"] for made in step["completions"] or []):
+                raw[record["question"]["problem"].strip(), one_line(made["text"])].add(made["rating"])
     seen: Counter = Counter()
     for record in json.loads((DATA / "prm800k/openr_processed_multi_step.json").read_text()):
         entry = read("prm800k", record)
