@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import datasets.config
+import huggingface_hub.constants
 import pytest
 from dataset_records import QUESTIONS, write
 
@@ -130,22 +134,69 @@ def test_a_missing_file_is_told_with_where_to_get_it(tmp_path):
         records_of(tmp_path / "a.txt")
 
 
-@pytest.mark.parametrize("name", ["gsm8k", "apps"])
-def test_a_hub_that_cannot_be_reached_is_told(name, monkeypatch):
-    import datasets.config
-    import huggingface_hub.constants
-
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+def told(name: str) -> str:
+    """What is told of a set on the hub that is not read."""
     with pytest.raises(SourceError) as error:
-        next(rows("problems.sets.x.data", DATASETS[name], DataSource(path="nobody/nothing"))[1])
-    for part in (
-        "problems.sets.x.data.path: `nobody/nothing`",
-        DATASETS[name].revision,
-        "network",
-        "name that in `path`",
-    ):
-        assert part in str(error.value)
+        next(rows("sets.x.data", DATASETS[name], DataSource(path="some/thing"))[1])
+    return str(error.value)
+
+
+def offline(monkeypatch, value: bool) -> None:
+    for module in (datasets.config, huggingface_hub.constants):
+        monkeypatch.setattr(module, "HF_HUB_OFFLINE", value)
+
+
+# One is read by `datasets`, one by its files.
+TWO = pytest.mark.parametrize("name", ["gsm8k", "apps"])
+
+
+@TWO
+def test_a_hub_that_cannot_be_reached_is_told_with_how_to_make_a_copy(name, monkeypatch):
+    offline(monkeypatch, True)
+    message, revision = told(name), DATASETS[name].revision
+    assert f"sets.x.data.path: `some/thing` at revision {revision} could not be read" in message
+    assert f"`hf download some/thing --repo-type dataset --revision {revision} --local-dir FOLDER`" in message
+
+
+@TWO
+@pytest.mark.parametrize(
+    ("code", "answer", "parts"),
+    [
+        (
+            404,
+            "RevisionNotFound",
+            ["data.revision: `some/thing` has no commit", "some/thing/commits/main in `revision`"],
+        ),
+        (404, "RepoNotFound", ["data.path: the hub does not show `some/thing`", "correct the name"]),
+        (403, "GatedRepo", ["data.path: the hub does not show `some/thing`", "run `hf auth login`"]),
+    ],
+)
+def test_what_the_hub_answers_is_told_apart(name, code, answer, parts, monkeypatch):
+    """Wrong behaviour: a commit that is gone told as a network that is down."""
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(code)
+            for header, value in (("X-Error-Code", answer), ("Content-Length", "0")):
+                self.send_header(header, value)
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        offline(monkeypatch, False)
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", address)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+        template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        message = told(name)
+        server.shutdown()
+    assert [part for part in parts if part not in message] == [], message
 
 
 def test_sums_are_recorded_and_a_changed_file_is_told(tmp_path):
