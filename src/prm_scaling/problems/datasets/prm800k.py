@@ -9,7 +9,7 @@ ANSWER = "# Answer"
 
 
 def read(record: Record, options: Options) -> Entry:
-    """A record of the authors', or of OpenR's conversion, whose labels are 0 where the rating was -1, else 1."""
+    """A record of the authors', or of OpenR's conversion: 0 where the rating was -1, else 1, neutral steps too."""
     if "process" in record:
         return tagged.read_process(record, "process", "labels", {1: 1, 0: -1})
     question, label = mapping(record, "question"), mapping(record, "label")
