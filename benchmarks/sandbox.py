@@ -2,6 +2,8 @@
 
     PYTHONPATH=src python benchmarks/sandbox.py [--programs 600] [--repeats 3]
 
+Tests that are more than calls and equalities are code, and take two processes a program: one for each side.
+
 All ways run in turn, `--repeats` times, each with one worker, all on one core; a row a way, with the median rate. The
 record is benchmarks/records/sandbox.json.
 """
@@ -69,7 +71,8 @@ def main() -> None:
             continue
         ways[f"{mode}, calls"] = (len(texts), pooled(mode, Calls(function="f", tests=TESTS), texts))
         ways[f"{mode}, stdin"] = (len(whole), pooled(mode, Stdin(tests=[("3", "7")]), whole))
-        ways[f"{mode}, asserts"] = (len(texts), pooled(mode, Asserts(tests=["assert f(3) == 7"]), texts))
+        ways[f"{mode}, equalities"] = (len(texts), pooled(mode, Asserts(tests=["assert f(3) == 7"]), texts))
+        ways[f"{mode}, other tests"] = (len(texts), pooled(mode, Asserts(tests=["assert f(3) > 6"]), texts))
     # One core for all of them: the worker's and the harness's share counts.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -1,10 +1,15 @@
 """Records of the public data sets, small and made up, in the layout of each, and how tests read them."""
 
 import base64
+import csv
+import gzip
 import json
 import pickle
 import zlib
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
@@ -111,3 +116,30 @@ def prm800k(steps: list[Record], **changes) -> Record:
         "label": {"steps": steps},
     }
     return record | changes
+
+
+QUESTIONS = [{"question": f"How many are {i} and 1?", "answer": f"So\n#### {i + 1}"} for i in range(5)]
+
+
+def write(path: Path, records: list) -> Path:
+    """A file of records of the kind that its name says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    if path.name.endswith(".gz"):
+        path.write_bytes(gzip.compress(lines.encode()))
+    elif path.suffix == ".jsonl":
+        path.write_text(lines)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(records, indent=2))
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(records), path)
+    elif path.suffix == ".arrow":
+        table = pa.Table.from_pylist(records)
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(records[0]))
+            writer.writeheader()
+            writer.writerows(records)
+    return path

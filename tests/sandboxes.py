@@ -32,6 +32,7 @@ SUITES = {
     "stdin": Stdin(tests=[("1", "expected-output")]),
     "check": Check(entry="f", source="def check(candidate):\n    assert candidate(1) == 'expected-output'\n"),
     "named": Check(entry="f", source="x = 'expected-output'\nassert f(1) == x\n"),
+    "equal": Asserts(tests=["assert f(1) == 'expected-output'"]),
     "asserts": Asserts(tests=["assert f(1) == 'expected-output'", "assert len(f(2)) == 15"]),
 }
 

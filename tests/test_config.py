@@ -227,6 +227,17 @@ def test_labels_and_truths_that_a_chain_set_has_not_are_told(tmp_path):
         load_params(write(tmp_path / "audit", params))
 
 
+def test_a_set_whose_tests_the_sandbox_denies_is_told(tmp_path):
+    """Wrong behaviour: solutions of BigCodeBench sampled for hours, and then no way to grade them."""
+    params = changed("sandbox/mode", "process")
+    tasks = {"source": "bigcodebench", "domain": "code", "split": "test", "count": 9, "data": {"split": "v0.1.4"}}
+    params["problems"]["sets"]["tasks"] = tasks
+    with pytest.raises(
+        ConfigError, match=r"sandbox\.mode `process`: the unittest classes of \['tasks'\].*`bubblewrap`"
+    ):
+        load_params(write(tmp_path, params))
+
+
 def test_all_that_is_wrong_is_told_at_once(tmp_path):
     params = changed("engine/rows", "many")
     params["train"]["epochs"] = 0

@@ -1,6 +1,7 @@
 """Readers of sets of rated solutions: which step each label is of."""
 
 import json
+from collections import Counter, defaultdict
 
 import pytest
 from dataset_records import DATA, PRMBENCH, PROCESS, SHEPHERD, completion, needs_data, prm800k, read
@@ -74,6 +75,38 @@ def test_prm800k_that_was_given_up_ends_before_what_nobody_rated():
     assert solution.steps == ("a",) and not solution.finished
     with pytest.raises(Malformed, match="no rated step"):
         read("prm800k", prm800k([unrated]))
+
+
+def test_converted_prm800k_has_wrong_steps_at_0():
+    """Wrong behaviour: OpenR's 0 for a wrong step taken for PRM800K's own 0, neutral, which counts as right."""
+    (solution,) = read("prm800k", {"question": "Why?", "process": "a ки\nb ки", "labels": [1, 0]}).solutions
+    assert solution.ratings == (1, -1)
+    with pytest.raises(Malformed, match=r"labels: \[-1\]"):
+        read("prm800k", {"question": "Why?", "process": "a ки", "labels": [-1]})
+
+
+@needs_data
+def test_converted_solutions_have_the_ratings_of_the_raw_ones():
+    """Steps that the conversion and the raw records have both; neutral counts as right in the conversion."""
+    raw: dict[tuple[str, str], set] = defaultdict(set)
+    for path in (DATA / "prm800k").glob("*raw.jsonl"):
+        for record in map(json.loads, path.read_text().splitlines()):
+            for made in (made for step in record["label"]["steps"] for made in step["completions"] or []):
+                raw[record["question"]["problem"].strip(), one_line(made["text"])].add(made["rating"])
+    seen: Counter = Counter()
+    for record in json.loads((DATA / "prm800k/openr_processed_multi_step.json").read_text()):
+        entry = read("prm800k", record)
+        for step, rating in zip(entry.solutions[0].steps, entry.solutions[0].ratings, strict=True):
+            rated = raw[entry.text.strip(), one_line(step)] - {None}
+            if rated:
+                assert rating == (-1 if rated == {-1} else 1)
+                seen[rating] += 1
+    assert seen == {1: 202, -1: 80}
+
+
+def one_line(text: str) -> str:
+    """A step without the label that the conversion puts before it."""
+    return " ".join(text.strip().removeprefix("Step:").lstrip(" 0123456789:").split())
 
 
 @needs_data

@@ -1,14 +1,19 @@
 """Verdicts on programs, by each kind of suite."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from conftest import embedded
+from hypothesis import given
+from hypothesis import strategies as st
 from sandboxes import GOOD, NEXT, PROCESS, sandbox
 
 import prm_scaling.verify.programs as programs_module
 from prm_scaling.problems.code_tests import Asserts, Calls, Check, Stdin, SuiteError, Unittest, parse_suite
 from prm_scaling.verify.behaviour import behaviour
+from prm_scaling.verify.equalities import equalities
+from prm_scaling.verify.inside.plain import encode
 from prm_scaling.verify.programs import judge
 from prm_scaling.verify.runs import Verdict
 from prm_scaling.verify.sandbox import SandboxError
@@ -159,6 +164,63 @@ def test_time_limits_are_per_test():
 )  # fmt: skip
 def test_tests_reach_the_program_through_plain_data(program, tests, outcome):
     assert verdict(program, Asserts(tests=tests)).outcome == outcome
+
+
+# Texts of values that read as they are written, dictionaries and sets apart.
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3)
+    | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner),
+    max_leaves=6,
+)
+LOOKALIKE = st.sampled_from([0, 0.0, -0.0, False, 1, 1.0, True, "", b"", None, (), [], (1,), [1], ["t"], 10**999])
+
+
+OTHER = st.sets(st.integers()) | st.dictionaries(st.text(), st.integers()) | st.floats(width=16)
+
+
+@given(PLAIN | LOOKALIKE, PLAIN | LOOKALIKE | OTHER)
+def test_what_a_literal_equals_encoded_it_equals_in_python(literal, output):
+    """Wrong behaviours: a tuple that is its list, ``True`` that is not 1, ``1`` that is not ``1.0``."""
+    found = equalities((f"assert f() == {literal!r}",))
+    assert found is not None
+    assert (json.loads(json.dumps(encode(output))) == found.expected[0]) == (output == literal)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert f(1) == {1: 2}",
+        "assert f(1) == {1}",
+        "assert f(1) == [2, x]",
+        "assert f(x) == 2",
+        "assert f(a=1) == 2",
+        "assert f(*[1]) == 2",
+        "assert f(1) == 2 == 2",
+        "assert f(1) is None",
+        "assert f(1) == 2, 'why'",
+        "assert a.f(1) == 2",
+        "assert len(f(1)) == 2",
+        "assert f(1) == 2; x = 3",
+        "f(1) == 2",
+        "assert f(",
+        "assert f(1) == " + "[" * 200 + "]" * 200,
+    ],
+)
+def test_what_is_more_than_an_equality_of_literals_is_run(test):
+    assert equalities((test,)) is None and equalities(("assert f(1) == 2", test)) is None
+
+
+def test_assertions_of_equality_have_one_limit_for_all():
+    program = "import time\ndef f(x):\n    time.sleep(0.4)\n    return x\n"
+    tests = Asserts(tests=[f"assert f({i}) == {i}" for i in range(4)])
+    assert equalities(("assert f(1) == 1", "assert g(1) == 1")) is None
+    assert verdict(program, tests, replace(PROCESS, seconds=5.0)).passed
+    assert verdict(program, tests, replace(PROCESS, seconds=1.0)) == Verdict("timeout", tests.tests[2])
 
 
 def test_equal_pairs_run_once_and_verdicts_are_in_order(monkeypatch):

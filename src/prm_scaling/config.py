@@ -231,6 +231,16 @@ class Params(Strict):
             raise ValueError(f"annotate.audit: of {unknown} the truth is not known, so that no noise can be measured")
         return self
 
+    @model_validator(mode="after")
+    def _programs_can_run(self) -> "Params":
+        sets = [n for n, s in self.problems.sets.items() if s.source in DATASETS and DATASETS[s.source].unittests]
+        if sets and self.sandbox.mode == "process":
+            raise ValueError(
+                f"sandbox.mode `process`: the unittest classes of {sets} write files and start processes, which it "
+                "denies; use `bubblewrap`, or leave these sets out"
+            )
+        return self
+
     def _is_rated(self, problem_set: str) -> bool:
         source = self.problems.sets[problem_set].source
         return source in DATASETS and DATASETS[source].labelled

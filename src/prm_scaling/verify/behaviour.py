@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prm_scaling.problems.code_tests import Asserts, Calls, Stdin, Suite
+from prm_scaling.verify.compare import loosen
 from prm_scaling.verify.pool import Lane, run_lanes
 from prm_scaling.verify.runs import MOST_OUTPUT, Verdict, again, call, preloads, run_whole
 from prm_scaling.verify.sandbox import Sandbox
@@ -72,7 +73,7 @@ def _behave(lane: Lane, item: tuple[str, str, str]) -> str | None:
         return json.dumps(given)
 
     def keep(output: Any) -> bool:
-        given.append(output)
+        given.append(loosen(output))
         return True
 
     def collect() -> Verdict:

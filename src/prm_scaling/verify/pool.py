@@ -1,6 +1,7 @@
 """Workers at the host's end: one program after another on each, several at a time."""
 
 import json
+import marshal
 import os
 import queue
 import signal
@@ -61,7 +62,7 @@ class Worker:
             self._open()
         assert self.process is not None
         job = {"role": role, "seconds": seconds, "megabytes": megabytes}
-        with memory_file(json.dumps(payload).encode()) as file:
+        with memory_file(marshal.dumps(payload)) as file:
             try:
                 inside.send(self.process.control, job, [file, *descriptors])
             except OSError as error:
@@ -119,7 +120,7 @@ class Lane:
         bubblewrap = sandbox.mode == "bubblewrap"
         self.sandbox = sandbox
         self.programs = Worker(sandbox, preload if bubblewrap else (), packages=bubblewrap)
-        self.tests = Worker(sandbox, ("ast", *preload), packages=True)
+        self.tests = Worker(sandbox, preload, packages=True)
 
     def close(self) -> None:
         """End the workers."""

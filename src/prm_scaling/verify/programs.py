@@ -1,21 +1,23 @@
 """Verdicts on model-written programs.
 
-Programs run in the sandbox and never here. Expected outputs of calls and of standard input never enter it: outputs come
-out as data and are compared here. Code that tests a function runs in a process of its own and reaches the program
-through a channel of plain data. ``unittest`` classes share the program's interpreter, by their nature (see
-``inside.together`` for what that leaves open).
+Programs run in the sandbox and never here. Expected outputs of calls, of standard input and of assertions that a call
+equals a literal never enter it: outputs come out as data and are compared here. Other code that tests a function runs
+in a process of its own and reaches the program through a channel of plain data. ``unittest`` classes share the
+program's interpreter, by their nature (see ``inside.together`` for what that leaves open).
 """
 
 import ast
 import json
 import secrets
+import sys
 import time
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from prm_scaling.problems.code_tests import Asserts, Calls, Check, Stdin, Suite, Unittest
-from prm_scaling.verify.compare import same_text, same_value
+from prm_scaling.verify.compare import loosen, same_text, same_value
+from prm_scaling.verify.equalities import Equalities, equalities
 from prm_scaling.verify.inside.channel import Channel, Gone
 from prm_scaling.verify.pool import Lane, channel, message_of, run_lanes
 from prm_scaling.verify.runs import MOST_OUTPUT, Verdict, again, call, outcome_of, preloads, run_whole
@@ -67,6 +69,8 @@ def _judge(lane: Lane, pair: tuple[str, Suite]) -> Verdict:
             return again(partial(_judge_stdin, lane, program, suite))
         case Unittest():
             return again(partial(_judge_unittest, lane, program, suite))
+        case Asserts() if not suite.setup and (found := equalities(tuple(suite.tests))):
+            return again(partial(_judge_equalities, lane, program, suite, found))
     return again(partial(_judge_code, lane, program, suite))
 
 
@@ -75,7 +79,7 @@ def _judge_calls(lane: Lane, program: str, suite: Calls) -> Verdict:
     tests = iter(suite.tests)
 
     def agrees(output: Any) -> bool:
-        return same_value(output, next(tests)[1], suite.tolerance, suite.unordered)
+        return same_value(loosen(output), next(tests)[1], suite.tolerance, suite.unordered)
 
     outcome, at = call(lane, program, suite.function, [args for args, _ in suite.tests], seconds, agrees)
     if outcome == "passed":
@@ -83,6 +87,17 @@ def _judge_calls(lane: Lane, program: str, suite: Calls) -> Verdict:
     args, expected = suite.tests[at]
     shown = ", ".join(json.dumps(arg)[:MOST_TEXT] for arg in args[:20])
     return Verdict(outcome, f"{suite.function}({shown}) == {json.dumps(expected)}"[:MOST_TEXT])
+
+
+def _judge_equalities(lane: Lane, program: str, suite: Asserts, found: Equalities) -> Verdict:
+    seconds = suite.seconds or lane.sandbox.seconds
+    expected = iter(found.expected)
+
+    def agrees(output: Any) -> bool:
+        return bool(output == next(expected))
+
+    outcome, at = call(lane, program, found.function, found.calls, seconds, agrees, together=True)
+    return Verdict("passed") if outcome == "passed" else Verdict(outcome, _text(suite.tests[at]))
 
 
 def _judge_stdin(lane: Lane, program: str, suite: Stdin) -> Verdict:
@@ -100,9 +115,13 @@ def _judge_code(lane: Lane, program: str, suite: Check | Asserts) -> Verdict:
     """Tests in one process, the program in another, and a channel between them that neither's past reaches."""
     seconds = suite.seconds or lane.sandbox.seconds
     check = isinstance(suite, Check)
+    tests = (suite.source,) if isinstance(suite, Check) else (suite.setup, *suite.tests)
+    names, modules = _names(tests)
     payload = {
         "entry": suite.entry if isinstance(suite, Check) else "",
-        "tests": [suite.source] if isinstance(suite, Check) else [suite.setup, *suite.tests],
+        "tests": tests,
+        "names": names,
+        "modules": modules,
         "check": check,
         "seconds": seconds,
     }
@@ -128,6 +147,26 @@ def _judge_code(lane: Lane, program: str, suite: Check | Asserts) -> Verdict:
         # It has ended by itself, so that is how it ended.
         told = ends[0].outcome()
     return Verdict(outcome_of(told), _text(failing))
+
+
+@lru_cache(maxsize=64)
+def _names(tests: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names that tests read, and modules of the standard library of which they take attributes.
+
+    Found here, once a suite, and not in the process of each program's tests.
+    """
+    names, modules = set(), set()
+    for text in tests:
+        try:
+            nodes = ast.walk(ast.parse(text))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue  # it will not run there either
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                modules |= {node.value.id} & sys.stdlib_module_names
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                names.add(node.id)
+    return tuple(sorted(names)), tuple(sorted(modules))
 
 
 def _text(failing: Any) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from prm_scaling.verify.compare import loosen
 from prm_scaling.verify.inside.channel import Channel, Gone
 from prm_scaling.verify.inside.roles import OUT_OF_MEMORY
 from prm_scaling.verify.pool import Ended, Lane, WorkerDied, channel, memory_file, message_of
@@ -54,22 +53,35 @@ def again(work: Callable[[], Verdict]) -> Verdict:
 
 
 def call(
-    lane: Lane, program: str, function: str, calls: list[list], seconds: float, agrees: Callable[[Any], bool]
+    lane: Lane,
+    program: str,
+    function: str,
+    calls: list[list],
+    seconds: float,
+    agrees: Callable[[Any], bool],
+    together: bool = False,
 ) -> tuple[Outcome, int]:
-    """Call a program's function; the outcome, and the call that it fell at. ``agrees`` is asked of each output."""
+    """Call a program's function; the outcome, and the call that it fell at.
+
+    Args:
+        seconds: that a call may take, or all of them ``together``.
+        agrees: is asked of each output, which is encoded (``inside.plain``).
+    """
     payload = {"source": program, "function": function, "calls": calls}
     at, wait = 0, True
+    whole = seconds if together else seconds * len(calls)
     outcome: Outcome | None = None
     with channel() as (ours, theirs):
-        lane.programs.start("calls", payload, seconds * len(calls), lane.sandbox.megabytes, [theirs.fileno()])
+        lane.programs.start("calls", payload, whole, lane.sandbox.megabytes, [theirs.fileno()])
         theirs.close()
         line = Channel(ours)
+        deadline = time.monotonic() + seconds
         try:
             while outcome is None and at < len(calls):
-                told, value, _ = message_of(line, time.monotonic() + seconds)
+                told, value, _ = message_of(line, deadline if together else time.monotonic() + seconds)
                 if told == "value":
                     try:
-                        outcome = None if agrees(loosen(value)) else "wrong"
+                        outcome = None if agrees(value) else "wrong"
                     except (RecursionError, ValueError, TypeError, AttributeError):  # no value that a program encoded
                         outcome = "refused"
                     at += outcome is None

@@ -35,6 +35,8 @@ START = 120.0
 ENVIRONMENT = {
     "PATH": "/usr/bin",
     "HOME": "/tmp",
+    # Resolved once, and not in each process that is forked.
+    "LD_BIND_NOW": "1",
     "LANG": "C.UTF-8",
     "MPLBACKEND": "Agg",
     "MPLCONFIGDIR": "/tmp",

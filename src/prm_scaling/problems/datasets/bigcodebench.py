@@ -22,5 +22,6 @@ DATASET = DataSet(
     citation="Zhuo et al., BigCodeBench: Benchmarking Code Generation with Diverse Function Calls, arXiv 2406.15877",
     hub="bigcode/bigcodebench",
     revision="b74c0d0bf70d2c0bc459be537895cca163007f1a",
+    unittests=True,
     read=read,
 )

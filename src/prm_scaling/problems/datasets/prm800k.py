@@ -9,9 +9,9 @@ ANSWER = "# Answer"
 
 
 def read(record: Record, options: Options) -> Entry:
-    """A record of the authors', or of OpenR's conversion of them."""
+    """A record of the authors', or of OpenR's conversion: 0 where the rating was -1, else 1, neutral steps too."""
     if "process" in record:
-        return tagged.read_process(record, "process", "labels", {1: 1, 0: 0, -1: -1})
+        return tagged.read_process(record, "process", "labels", {1: 1, 0: -1})
     question, label = mapping(record, "question"), mapping(record, "label")
     # Phase 1 let annotators write solutions, phase 2 had them rate generated ones.
     phase = "phase 1" if record.get("generation") is None else "phase 2"

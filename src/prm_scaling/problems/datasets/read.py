@@ -97,8 +97,8 @@ def _check(name: str, account: Account, malformed: float, examples: list[str]) -
     if share > malformed:
         raise TooManyMalformed(
             f"problems.sets.{name}: {account.malformed} of {account.records} records ({share:.1%}) cannot be used, "
-            f"more than the share `problems.malformed` = {malformed}; is `source: {account.source}` "
-            "what these files are? The first of them:\n" + "\n".join(examples)
+            f"more than the share `problems.malformed` = {malformed}; raise that if they may be left out. Is `source: "
+            f"{account.source}` what these files are? The first of them:\n" + "\n".join(examples)
         )
 
 

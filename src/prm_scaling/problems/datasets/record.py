@@ -80,6 +80,7 @@ class DataSet:
         files: patterns of its files on the hub, with ``{split}``; empty where the hub's own layout says it.
         labelled: whether its entries have solutions with rated steps.
         dated: whether its problems have dates.
+        unittests: whether its hidden tests are classes of ``unittest``, which run in ``bubblewrap`` only.
         folder: makes a record of a problem's folder, where the set is also spread as folders.
     """
 
@@ -93,6 +94,7 @@ class DataSet:
     files: tuple[str, ...] = ()
     labelled: bool = False
     dated: bool = False
+    unittests: bool = False
     folder: Callable[[Path], Record] | None = None
 
 

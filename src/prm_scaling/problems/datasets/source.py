@@ -163,11 +163,33 @@ def _sum(path: Path) -> str:
 # --- the hub ----------------------------------------------------------------------------------------------------
 
 
-def _unreachable(label: str, path: str, revision: str, error: Exception) -> SourceError:
+def _not_read(label: str, path: str, revision: str, error: BaseException) -> SourceError:
+    """What to do about a hub that gave no data, by what it answered, if it did."""
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    from datasets.exceptions import DatasetNotFoundError
+
+    page, causes = f"https://huggingface.co/datasets/{path}", [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+
+    def answered(kind: type[BaseException]) -> bool:
+        return any(isinstance(cause, kind) for cause in causes)
+
+    if answered(RevisionNotFoundError):
+        return SourceError(
+            f"{label}.revision: `{path}` has no commit {revision} (any more); name one of {page}/commits/main in "
+            "`revision`, or a folder with a copy of the data in `path`"
+        )
+    if answered(RepositoryNotFoundError) or answered(DatasetNotFoundError):
+        return SourceError(
+            f"{label}.path: the hub does not show `{path}` ({error}); correct the name, or, if it is private or its "
+            f"page {page} asks for consent, give that and run `hf auth login`"
+        )
     return SourceError(
         f"{label}.path: `{path}` at revision {revision} could not be read from the hub ({error}). Is there a network "
-        "connection, and does that commit still exist? Else put a copy of the data set into a folder and name that "
-        "in `path`, or name another `revision`"
+        f"connection? Where there is one, `hf download {path} --repo-type dataset --revision {revision} --local-dir "
+        "FOLDER` makes a copy; name that folder in `path`"
     )
 
 
@@ -180,7 +202,7 @@ def _fetched(label: str, path: str, revision: str, patterns: list[str]) -> Path:
     try:
         return Path(snapshot_download(path, revision=revision, repo_type="dataset", allow_patterns=patterns))
     except (OSError, ValueError, HTTPError) as error:
-        raise _unreachable(label, path, revision, error) from error
+        raise _not_read(label, path, revision, error) from error
 
 
 def _hub_rows(label: str, path: str, revision: str, names: Iterable[str], split: str) -> Iterator[Row]:
@@ -196,7 +218,7 @@ def _hub_rows(label: str, path: str, revision: str, names: Iterable[str], split:
             for line, record in enumerate(stream, 1):
                 yield Row(where, line, record)
         except (OSError, ValueError, DatasetsError, HTTPError) as error:
-            raise _unreachable(label, path, revision, error) from error
+            raise _not_read(label, path, revision, error) from error
 
 
 # --- files ------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ TABLE_ROWS = 1000
 CELLS = ascii_letters + digits
 # Integers below this are written in decimal, which takes Python quadratic time, and has a limit there.
 _NATIVE = 10**1000
+# One for all messages: `json.dumps` makes another each time that it is told the separators.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _SIMPLE = {float, str, bool, type(None)}
 
 
@@ -183,7 +185,7 @@ def dump(message: Any, most: int = MOST_BYTES) -> bytes:
     Raises:
         Unplain: it is of more than ``most`` bytes.
     """
-    text = json.dumps(message, separators=(",", ":")).encode()
+    text = _ENCODER.encode(message).encode()
     if len(text) > most:
         raise Unplain("too large")
     return len(text).to_bytes(4, "big") + text

@@ -8,16 +8,12 @@ equal to nothing but itself.
 import builtins
 import importlib
 import itertools
-import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prm_scaling.verify.inside.channel import Channel, Gone
 from prm_scaling.verify.inside.plain import MOST_VALUES, Unplain, decode, encode
-
-if TYPE_CHECKING:
-    import ast
 
 # How much of a failing test is told.
 MOST_TEXT = 300
@@ -217,20 +213,17 @@ class Object:
 
 def run_tests(channel: Channel, payload: dict) -> list:
     """The tests' outcome and the failing test: ``[outcome, test]``; "gone" if the program ended meanwhile."""
-    # Only here: the program's side forks faster without.
-    import ast
-
     session = Session(channel, time.monotonic() + payload["seconds"])
     now = ""
     try:
         told, callables = session.receive()[:2]
         if told != "ready" or not isinstance(callables, list):
             return [told if told in ("memory", "refused") else "error", ""]
-        trees = [ast.parse(text) for text in payload["tests"]]
-        names = _names(session, payload["entry"], trees, {name for name in callables if isinstance(name, str)})
-        for text, tree in zip(payload["tests"], trees, strict=True):
+        names = _names(session, payload, {name for name in callables if isinstance(name, str)})
+        codes = [compile(text, "tests", "exec") for text in payload["tests"]]
+        for text, code in zip(payload["tests"], codes, strict=True):
             now = text
-            exec(compile(tree, "tests", "exec"), names)
+            exec(code, names)
         if payload["check"] and "check" in names and not isinstance(names["check"], Function):
             now = ""
             names["check"](Function(session, payload["entry"]))
@@ -244,26 +237,17 @@ def run_tests(channel: Channel, payload: dict) -> list:
         return [outcome, _failing(payload, now, session)]
 
 
-def _names(session: Session, entry: str, trees: "list[ast.Module]", callables: set[str]) -> dict[str, Any]:
+def _names(session: Session, payload: dict, callables: set[str]) -> dict[str, Any]:
     """What the tests' names stand for, where they do not say themselves: the program's functions and classes.
 
     Not where Python itself has the name, unless the tests use no other: ``set`` and ``len`` in a test are Python's,
     whatever the program makes of them. Nor where they take an attribute of a module of the standard library.
     """
-    import ast
-
-    used, modules = set(), set()
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                modules |= {node.value.id} & sys.stdlib_module_names
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                used.add(node.id)
-    theirs = {name for name in used & callables if not hasattr(builtins, name)} or used & callables
-    theirs |= {entry} - {""}
+    used = callables.intersection(payload["names"])
+    theirs = ({name for name in used if not hasattr(builtins, name)} or used) | {payload["entry"]} - {""}
     names: dict[str, Any] = {"__name__": "tests"}
-    names |= {name: Function(session, name) for name in theirs - modules}
-    names |= {name: importlib.import_module(name) for name in modules}
+    names |= {name: Function(session, name) for name in theirs.difference(payload["modules"])}
+    names |= {name: importlib.import_module(name) for name in payload["modules"]}
     return names
 
 

@@ -14,7 +14,6 @@ import atexit
 import os
 import socket
 import sys
-import threading
 import types
 from collections.abc import Callable
 from typing import Any
@@ -104,7 +103,10 @@ def whole(payload: dict, descriptors: list[int]) -> Callable[[], None]:
         except BaseException:  # noqa: BLE001 - as above
             status = RAISED
         try:
-            threading._shutdown()  # type: ignore[attr-defined]
+            # Not imported here: its hooks would make every fork slower. Only a program that has it has threads.
+            threading = sys.modules.get("threading")
+            if threading is not None:
+                threading._shutdown()
             # Some programs write all of their output there.
             atexit._run_exitfuncs()
             sys.stdout.flush()
@@ -132,7 +134,7 @@ def serve(payload: dict, descriptors: list[int]) -> Callable[[], None]:
 
 
 def tests(payload: dict, descriptors: list[int]) -> Callable[[], None]:
-    """Tests of a program elsewhere: ``entry``, ``source`` or ``setup`` and ``asserts``, ``seconds``."""
+    """Tests of a program elsewhere: ``entry``, ``tests``, ``names`` and ``modules`` in them, ``check``, ``seconds``."""
     program, verdict = (socket.socket(fileno=descriptor) for descriptor in descriptors)
     channel = Channel(program, MOST_TABLE_BYTES)
 
