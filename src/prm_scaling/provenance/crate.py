@@ -47,7 +47,8 @@ def write_crate(graph: Iterable[Job], scale: str) -> Told:
     records = [(job, record) for job, record in told if checksums(record["outputs"]) == record["outputs"]]
     if not records:
         raise NotRecorded(f"no job of scale {scale} left a record in logs/{scale}; `./run` makes results and records")
-    crate = ROCrate()
+    # The version that the profile builds on.
+    crate = ROCrate(version="1.1")
     crate.name = f"{TITLE}, scale {scale}"
     crate.description = "Every figure and table from raw problems, by Snakemake and DVC; see README.md."
     crate.license = "https://spdx.org/licenses/MIT"
