@@ -18,7 +18,7 @@ from prm_scaling.provenance.graph import Job, makers
 from prm_scaling.provenance.record import sha256
 from prm_scaling.provenance.recorded import NotRecorded, Recorded, md5, recorded, stale_phases
 from prm_scaling.provenance.verify import job_of, lay_out, refuse_other_inputs, report
-from prm_scaling.provenance.why import Walk
+from prm_scaling.provenance.why import Walk, standing
 
 # --- files --------------------------------------------------------------------------------------------------------
 
@@ -204,18 +204,56 @@ def test_a_walk_names_an_input_that_the_model_never_saw(run):
     assert any(f"was made without {CHAINS}" in line for line in wrong)
 
 
-def test_a_walk_names_a_result_that_is_not_what_its_job_made(run):
-    """Wrong behaviour: at a scale that dvc.lock does not have, an edited result passes for the job's."""
+def ran_here(known: Recorded) -> tuple[Walk, Job]:
+    """A walk where the job of the chains has left a record; and that job."""
     log = Path("logs/chains/c.log")
     log.parent.mkdir(parents=True)
     told = {"ended": "2026-01-01", "seconds": 3.2, "commit": "abc", "dirty": True, "changed": ["params.yaml"]}
-    log.with_suffix(".json").write_text(json.dumps({**told, "outputs": {CHAINS: sha256(CHAINS)}}))
-    walk = Walk(makers(GRAPH), Recorded({}, {}, {}, ""))
-    chains = replace(GRAPH[1], log=(str(log),))
+    told |= {"inputs": {path: sha256(path) for path in (PROBLEMS, CODE)}, "parameters": {"samples": 4}}
+    told["outputs"] = {CHAINS: sha256(CHAINS)}
+    log.with_suffix(".json").write_text(json.dumps(told))
+    walk = Walk(makers(GRAPH), replace(known, made=told["outputs"]))
+    return walk, replace(GRAPH[1], log=(str(log),), params={"samples": 4})
+
+
+def test_a_walk_names_a_result_that_is_not_what_its_job_made(run):
+    """Wrong behaviour: at a scale that dvc.lock does not have, an edited result passes for the job's."""
+    walk, chains = ran_here(Recorded({}, {}, {}, ""))
     assert "made at 2026-01-01, in 3 s, commit abc with changed params.yaml" in "\n".join(walk.job(chains))
     assert walk.wrong == []
     Path(CHAINS).write_text("edited")
     assert any(f"✗ {CHAINS} is not what its job made" in line for line in walk.facts(chains))
+
+
+def test_a_run_of_ones_own_is_not_called_a_damaged_one(run):
+    """Wrong behaviour: of a new run `why` says file by file that it is not the committed one, as of edited files."""
+    Path(CHAINS).write_text("made anew")
+    walk, chains = ran_here(run)
+    list(walk.job(chains))
+    assert walk.wrong == []
+    assert "1 of these 2 jobs ran here, and 1 of their files are not those of the committed run" in standing(walk)
+    refuse_other_inputs(replace(GRAPH[1], output=(CHAINS,)), makers(GRAPH), walk.known)
+
+
+@pytest.mark.parametrize(
+    ("problems", "samples", "said"),
+    [
+        ("others", 4, f"{CHAINS} was made from another input: {PROBLEMS}"),
+        (PROBLEMS, 8, f"{CHAINS} was made with samples 4, now 8"),
+    ],
+)
+def test_a_walk_names_what_has_changed_since_a_job_ran(run, problems, samples, said):
+    walk, chains = ran_here(run)
+    Path(PROBLEMS).write_text(problems)
+    told = "\n".join(walk.job(replace(chains, params={"samples": samples})))
+    assert any(line.startswith(said) for line in walk.wrong) and said in told
+
+
+def test_code_that_has_changed_since_a_job_ran_is_told_once(run):
+    walk, chains = ran_here(run)
+    Path(CODE).write_text("changed")
+    list(walk.job(chains))
+    assert walk.code == {CODE}
 
 
 def test_without_a_record_of_the_scale_only_what_is_missing_is_told(run):
@@ -278,17 +316,17 @@ def test_a_run_is_recorded_by_dvc_before_git_has_a_commit_and_after(tmp_path, mo
     well(tmp_path, "dvc", "repro", "--quiet")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", environment(tmp_path)["PATH"])
-    before = recorded("results")
+    before = recorded("results", Path("logs"))
     assert set(before.hashes) == {"results/kept", "results/table"}
     assert (before.in_git, before.commit, before.stale) == ({}, "", {})
     commit(tmp_path)
     Path("results/table").write_text("3\n")
-    after = recorded("results")
+    after = recorded("results", Path("logs"))
     assert after.in_git["results/table"] is False and after.commit
     assert "is not the file that dvc.lock records" in after.check("results/table")
     assert after.check("results/kept") == ""
     assert after.stale == {"train": {"results/table": "modified"}}
-    assert recorded("results/smoke") == Recorded({}, {}, {}, "")
+    assert recorded("results/smoke", Path("logs")) == Recorded({}, {}, {}, "")
 
 
 def test_what_dvc_says_of_phases_becomes_one_mapping_a_phase():

@@ -89,7 +89,8 @@ def report(job: Job, found: list[Comparison], seconds: float, noted: list[str]) 
 def verify(node: str, graph: list[Job], cores: str, keep: bool) -> int:
     """Rebuild and compare one node of the checkout in the current folder; the exit status, 1 where it differs."""
     made, job = makers(graph), job_of(node, graph)
-    known = recorded(load_params(Path.cwd()).results)
+    params = load_params(Path.cwd())
+    known = recorded(params.results, Path("logs", params.scale))
     refuse_other_inputs(job, made, known)
     # Beside the checkout's own checkpoints: on a cluster that is a folder which all machines see.
     folder = Path("work", "verify", f"{Path(job.output[0]).parent.name}-{Path(job.output[0]).stem}-{os.getpid()}")
