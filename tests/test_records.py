@@ -5,6 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
@@ -207,6 +210,43 @@ def test_no_secret_of_the_environment_gets_into_a_record(folder):
     secrets = {"AWS_SECRET_ACCESS_KEY": "sesame-1", "HF_TOKEN": "sesame-2", "PIP_INDEX_URL": "https://u:sesame-3@host"}
     made(**secrets)
     assert "sesame" not in RECORD.read_text() + LOG.read_text()
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server whose answer to everything is that one has no right to it."""
+
+    def do_GET(self):
+        self.send_response(401)
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """Host and port of such a server."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_no_secret_gets_into_the_log_of_a_job_that_fails(folder, refusing):
+    """Wrong behaviour: a library's error that names the address with its password, or a token, as it was given."""
+    secrets = {"HF_ENDPOINT": f"http://me:sesame-1@{refusing}", "HF_HUB_OFFLINE": "0", "HF_TOKEN": "sesame-2"}
+    assert run("from huggingface_hub import model_info\nmodel_info('a/b')", **secrets) == 1
+    told = LOG.read_text()
+    assert f"401 Unauthorized' for url 'http://***@{refusing}/api/models/a/b'" in told and "sesame" not in told
+    assert run("import os\nraise ValueError(f'{os.environ[\"HF_TOKEN\"]} is refused')", **secrets) == 1
+    assert "ValueError: *** is refused" in LOG.read_text()
+
+
+def test_what_only_looks_like_a_secret_is_logged(folder):
+    made("print('http://host:80/a@b', 'true', 1)\nPath('out.txt').touch()", TOKENIZERS_PARALLELISM="true", KEY="1")
+    assert "http://host:80/a@b true 1" in LOG.read_text()
 
 
 # --- the table of times ---------------------------------------------------------------------------------------------
