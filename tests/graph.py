@@ -14,7 +14,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-from jobs import workflow_of
+from jobs import phase_of, workflow_of
 
 
 def graph() -> dict:
@@ -23,11 +23,11 @@ def graph() -> dict:
     with workflow_of(phases) as workflow:
         rules = {
             rule.name: {
-                "phase": Path(rule.snakefile).stem,
+                "phase": phase_of(rule.snakefile),
                 "target": rule.norun,
                 "script": rule.script,
                 "log": list(map(str, rule.log)),
-                "conda": rule.conda_env,
+                "conda": rule.conda_env and str(Path(rule.snakefile).parent / rule.conda_env),
                 "message": rule.message,
                 "benchmark": str(rule.benchmark or ""),
                 "resources": [name for name in rule.resources if not name.startswith("_")],

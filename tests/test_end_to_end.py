@@ -238,7 +238,7 @@ def test_no_secret_is_written_anywhere(complete):
 
 def rule_names() -> list[str]:
     """The rules that make something."""
-    files = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+    files = sorted((ROOT / "workflow" / "rules").rglob("*.smk"))
     found = [re.findall(r"^(?:use rule \w+ as|rule) (\w+)", path.read_text(), re.MULTILINE) for path in files]
     targets = {path.stem for path in files}
     # At this scale nothing is fetched; times and pictures are of the folder where they are made.

@@ -157,6 +157,39 @@ def scaling() -> pd.DataFrame:
     return frame("axis metric x training_flops value low high ceiling scale exponent unit", rows)
 
 
+def transfer() -> pd.DataFrame:
+    rows = [
+        (prm, d, policy, parameters, 8, *around(0.5), auc)
+        for d in ("math", "code")
+        for policy, parameters in (("47k", 47_000), ("12k", 12_000))
+        for prm, auc in (("aslaf", 0.9), ("aslaf_code", 0.7), ("majority", None))
+    ]
+    return frame("prm domain policy parameters n accuracy low high auc", rows)
+
+
+def labels() -> pd.DataFrame:
+    sets = [("soft", None), ("hard", 0.0), ("hard", 0.5)]
+    rows = [
+        (f"{kind}{threshold}{filtered}", "12k", kind, threshold, filtered, metric, *around(0.5))
+        for kind, threshold in sets
+        for filtered in (False, True)
+        for metric in ("best_of_n", "f1", "auc")
+    ]
+    return frame("training size labels threshold filtered metric value low high", rows)
+
+
+def grid() -> pd.DataFrame:
+    rows = [
+        (m, p, early, step, early * p, step * p, (early + step) * p, 0.5, metric, *around(0.5 + step / 1000), m == "6k")
+        for m, p in SIZES.items()
+        for early in (100, 400)
+        for step in (10, 50)
+        for metric in ("auc", "accuracy")
+    ]
+    flops = "pretraining_flops training_flops total_flops"
+    return frame(f"model parameters pretraining_step step {flops} share metric value low high front", rows)
+
+
 def anytime() -> pd.DataFrame:
     return accuracies("strategy tokens", ["mcts", "beam", "rebase"], [(32,), (64,), (128,)])
 
@@ -173,7 +206,7 @@ def pareto() -> pd.DataFrame:
 
 
 OF_THE_PAPER = (figure1, figure2, figure3, figure4, figure5, figure6)
-STUDIES = (scaling, convergence, noise_by_steps, levels, process, aggregations)
+STUDIES = (scaling, convergence, noise_by_steps, levels, process, aggregations, transfer, labels, grid)
 FRAMES = {f.__name__: f for f in (*OF_THE_PAPER, *STUDIES, anytime, pareto, noise, patterns, verifier)}
 every_figure = pytest.mark.parametrize("name", FRAMES)
 

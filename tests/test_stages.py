@@ -51,7 +51,8 @@ def test_a_stage_depends_on_what_its_jobs_read_and_on_nothing_else(phase, graphs
         f"workflow/scripts/{Path(r['script']).name}" for r in rules.values() if r["phase"] == phase and r["script"]
     }
     # Files beside Snakemake's inputs that each stage has to name.
-    fixed = COMMON | scripts | {f"workflow/rules/{phase}.smk"}
+    parts = (ROOT / "workflow" / "rules" / phase).glob("*.smk")
+    fixed = COMMON | scripts | {f"workflow/rules/{phase}.smk", *(f"workflow/rules/{phase}/{p.name}" for p in parts)}
     idle = set(STAGES[phase]["deps"])
     for scale in SCALES:
         owner = made(graphs[scale])

@@ -26,13 +26,19 @@ def workflow_of(targets: Collection[str] = ()) -> Iterator[Workflow]:
         yield workflow
 
 
+def phase_of(snakefile: str | Path) -> str:
+    """The phase of the rules in a file: ``rules/PHASE.smk``, or ``rules/PHASE/PART.smk``."""
+    path = Path(snakefile)
+    return path.stem if path.parent.name == "rules" else path.parent.name
+
+
 def jobs() -> list[Job]:
     """All jobs of the checkout in the current folder, those of targets left out."""
     with workflow_of() as workflow:
         return [
             Job(
                 rule=job.rule.name,
-                phase=Path(job.rule.snakefile).stem,
+                phase=phase_of(job.rule.snakefile),
                 wildcards=dict(job.wildcards_dict or {}),
                 input=tuple(map(str, job.input)),
                 output=tuple(map(str, job.output)),

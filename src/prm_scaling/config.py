@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from prm_scaling.analysis.settings import Studies
 from prm_scaling.chains.segmentation import SEGMENTERS, SEPARATOR
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.settings import DomainName, Problems
@@ -140,9 +141,10 @@ class EngineParams(Strict):
 
 
 class Chains(Strict):
-    """The chains phase: what is sampled to be labelled."""
+    """The chains phase: what is sampled to be labelled; ``policies`` names those of sets that have another."""
 
     policy: str
+    policies: dict[str, str] = Field(default_factory=dict)
     sets: dict[str, Annotated[list[str], Field(min_length=1)]]
     samples: Count
     temperature: Annotated[float, Field(ge=0)]
@@ -175,11 +177,21 @@ class Annotate(Strict):
     audit: list[str] = Field(min_length=1)
 
 
+ANNOTATORS = ("human", "ratings", "monte_carlo", "consensus")
+
+
 class TrainingSet(Strict):
-    """A PRM's training data: chains of these sets, labelled by this annotator."""
+    """A PRM's training data: chains of these sets, labelled by this annotator: one of :data:`ANNOTATORS`, or a judge.
+
+    ``size``: of its PRMs, where they are for a study alone; without it they are of the common size, in every figure.
+    """
 
     chains: list[str] = Field(min_length=1)
-    annotator: Literal["human", "ratings", "monte_carlo", "consensus"]
+    annotator: str
+    judges: list[str] = Field(default_factory=list)
+    labels: Literal["hard", "soft"] = "hard"
+    threshold: Annotated[float, Field(ge=0, lt=1)] | None = None
+    size: str | None = None
 
 
 class Train(Strict):
@@ -238,6 +250,7 @@ class Params(Strict):
     train: Train
     search: Search
     evaluate: Evaluate
+    studies: Studies
 
     @model_validator(mode="after")
     def _names_resolve(self) -> "Params":
@@ -249,26 +262,48 @@ class Params(Strict):
         models = [*self.models.ladder, *self.models.variants, *self.models.others]
         wanted = {
             "chains.policy": [self.chains.policy],
+            "chains.policies": list(self.chains.policies.values()),
             "search.policy": [self.search.policy],
             "search.generators": self.search.generators,
             "search.front.policies": self.search.front.policies,
             "annotate.completer.model": [self.annotate.completer.model],
             "annotate.judges": list(self.annotate.judges.values()),
+            "studies.transfer.policies": self.studies.transfer.policies,
         }
         for field, names in wanted.items():
             known(field, names, models, "models")
         known("train.size", [self.train.size], list(self.models.ladder), "models.ladder")
         known("train.ladder_set", [self.train.ladder_set], list(self.train.sets), "train.sets")
+        known("chains.policies", self.chains.policies, list(self.chains.sets), "chains.sets")
         known("annotate.audit", self.annotate.audit, list(self.chains.sets), "chains.sets")
         table1 = self.evaluate.table1
         known("evaluate.table1", [table1.math_prm, table1.code_prm], list(self.train.sets), "train.sets")
+        known("studies.transfer.trainings", self.studies.transfer.trainings, self.main_trainings(), "train.sets")
+        known("studies.pretraining", self.studies.pretraining, list(self.models.ladder), "models.ladder")
         for name, training in self.train.sets.items():
             known(f"train.sets.{name}.chains", training.chains, list(self.chains.sets), "chains.sets")
+            known(
+                f"train.sets.{name}.size", [training.size or self.train.size], list(self.models.ladder), "models.ladder"
+            )
         for name, sets in self.chains.sets.items():
             known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
             tested = [n for n in sets if self.problems.sets[n].split == "test"]
             if tested:
                 raise ValueError(f"chains.sets.{name}: {tested} are test sets; PRMs are not trained on what tests them")
+        return self
+
+    @model_validator(mode="after")
+    def _studies_can_be_done(self) -> "Params":
+        if self.train.sets[self.train.ladder_set].size:
+            raise ValueError(f"train.sets.{self.train.ladder_set}.size: the set of the size study has every size")
+        known("studies.guided", self.studies.guided, self.search.strategies, "search.strategies")
+        for name in self.studies.guided:
+            section = self.search.sections(name).get("router")
+            if name == "sampling" or (section and section["thresholds"] is None):
+                raise ValueError(f"studies.guided: `{name}` is no search that a PRM of any size guides; leave it out")
+        for size in self.studies.pretraining:
+            if self.models.ladder[size].hub:
+                raise ValueError(f"studies.pretraining: `{size}` comes from the hub; its pre-training is not known")
         return self
 
     @model_validator(mode="after")
@@ -296,6 +331,10 @@ class Params(Strict):
         source = self.problems.sets[problem_set].source
         return source in DATASETS and DATASETS[source].labelled
 
+    def policy_of_chains(self, chain_set: str) -> str:
+        """The policy that a chain set is sampled from."""
+        return self.chains.policies.get(chain_set, self.chains.policy)
+
     def domain_of_chains(self, chain_set: str) -> str:
         """The domain of a chain set: that of its first problem set."""
         return self.problems.sets[self.chains.sets[chain_set][0]].domain
@@ -311,16 +350,46 @@ class Params(Strict):
         """The domain of a training set."""
         return self.domain_of_chains(self.train.sets[training_set].chains[0])
 
+    def only_domain_of(self, training_set: str) -> str:
+        """The domain of a training set, empty where its chains are of several."""
+        domains = set(map(self.domain_of_chains, self.train.sets[training_set].chains))
+        return domains.pop() if len(domains) == 1 else ""
+
     def main_sets(self) -> dict[str, str]:
         """The training set that stands for each domain that PRMs are trained on."""
         named = [self.train.ladder_set, self.evaluate.table1.math_prm, self.evaluate.table1.code_prm, *self.train.sets]
         return {self.domain_of_training(name): name for name in reversed(named)}
 
+    def main_trainings(self) -> list[str]:
+        """The training sets whose PRMs are of the common size."""
+        return [name for name, training in self.train.sets.items() if training.size is None]
+
     def prms(self) -> list[str]:
-        """The names of all PRMs, ``<training set>-<size>-s<seed>``: the size study, and the other sets."""
+        """The names of the PRMs, ``<training set>-<size>-s<seed>``: of the size study, and of the other sets.
+
+        Those on checkpoints of the pre-training are in :meth:`grid` alone.
+        """
         ladder = [(self.train.ladder_set, size) for size in self.models.ladder]
-        others = [(name, self.train.size) for name in self.train.sets if name != self.train.ladder_set]
+        others = [(n, t.size or self.train.size) for n, t in self.train.sets.items() if n != self.train.ladder_set]
         return [f"{name}-{size}-s{seed}" for name, size in ladder + others for seed in self.train.seeds]
+
+    def early(self) -> dict[str, tuple[str, int]]:
+        """The checkpoints of pre-training that PRMs start from, ``<size>@<step>``: (size, number of the checkpoint)."""
+        shares = self.models.pretraining.checkpoints
+        return {
+            f"{size}@{early_step(share, self.models.ladder[size])}": (size, number)
+            for size in self.studies.pretraining
+            for number, share in enumerate(shares)
+        }
+
+    def grid(self) -> list[str]:
+        """What the PRMs of the grid of pre-training and reward training start from: checkpoints, and whole models."""
+        return [*self.early(), *self.studies.pretraining]
+
+    def language_model(self, name: str) -> LanguageModel:
+        """The shape of a model of the run: of the ladder, a variant, another, or a checkpoint of :meth:`early`."""
+        base = self.early()[name][0] if name in self.early() else name
+        return self.models.bases[self.models.variants[base].base if base in self.models.variants else base]
 
     def prms_of(self, training_set: str, size: str | None = None) -> list[str]:
         """The PRMs, one a seed, on ``training_set`` at ``size`` (the common size if not given)."""
@@ -330,7 +399,7 @@ class Params(Strict):
         """The pools of samples, ``<policy>-<domain>``."""
         domains = dict.fromkeys(self.problems.sets[n].domain for n in self.test_sets())
         own = [f"{self.search.policy}-{d}" for d in domains]
-        return list(dict.fromkeys(own + self.table1_pools() + self.front_pools()))
+        return list(dict.fromkeys(own + self.table1_pools() + self.front_pools() + self.transfer_pools()))
 
     def front_pools(self) -> list[str]:
         """The pools of the policies that are held against compute, in the domain of the main training set."""
@@ -340,12 +409,22 @@ class Params(Strict):
     def samples_of(self, pool: str) -> int:
         """How many samples of each problem a pool has: fewer where it only serves the comparison of policies."""
         policy, search = pool.rsplit("-", 1)[0], self.search
-        only_front = pool in self.front_pools() and policy != search.policy and pool not in self.table1_pools()
-        return search.front.samples if only_front else search.pool
+        if policy == search.policy or pool in self.table1_pools():
+            return search.pool
+        return max(
+            search.front.samples if pool in self.front_pools() else 0,
+            search.table_samples if pool in self.transfer_pools() else 0,
+        )
 
     def table1_pools(self) -> list[str]:
         """The pools of Table 1's generators."""
         return [f"{generator}-{self.evaluate.table1.domain}" for generator in self.search.generators]
+
+    def transfer_pools(self) -> list[str]:
+        """The pools that show how PRMs carry over: of each of its policies in each domain that PRMs are trained on."""
+        transfer = self.studies.transfer
+        domains = dict.fromkeys(filter(None, map(self.only_domain_of, transfer.trainings)))
+        return [f"{policy}-{domain}" for policy in transfer.policies for domain in domains]
 
     def pools_of(self, training_set: str, size: str) -> list[str]:
         """The pools that such PRMs score: their own domain's, and Table 1's for the PRMs that stand there."""
@@ -355,6 +434,8 @@ class Params(Strict):
         table1 = self.evaluate.table1
         if training_set in (table1.math_prm, table1.code_prm) and size == self.train.size:
             own += self.table1_pools()
+        if training_set in self.studies.transfer.trainings and size == self.train.size:
+            own += self.transfer_pools()
         return list(dict.fromkeys(own))
 
     def test_sets(self, domain: str | None = None) -> list[str]:
@@ -365,6 +446,12 @@ class Params(Strict):
         """A hash of the named sections' values."""
         values = {s: self.model_dump(mode="json")[s] for s in sections}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def early_step(share: float, model: LanguageModel) -> int:
+    """The step of a checkpoint that is kept at this share of a model's pre-training."""
+    assert model.steps, "a model that is trained here"
+    return max(1, round(share * model.steps))
 
 
 def merged(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

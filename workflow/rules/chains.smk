@@ -35,8 +35,8 @@ rule rate_chains:
 rule sample_chains:
     input:
         code("sample_chains"),
-        files=model_inputs(P.chains.policy),
-        model=f"{R}/models/{P.chains.policy}/model.json",
+        files=lambda w: model_inputs(P.policy_of_chains(w.chains)),
+        model=lambda w: f"{R}/models/{P.policy_of_chains(w.chains)}/model.json",
         problems=lambda w: problem_files(P.chains.sets[w.chains]),
     output:
         f"{R}/chains/{{chains}}.parquet",

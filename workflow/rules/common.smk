@@ -32,7 +32,7 @@ BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "src"))
 os.environ.update(PYTHONPATH=str(BASE / "src"))
 
-from prm_scaling.config import load_params
+from prm_scaling.config import early_step, load_params
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.source import local_files
 from prm_scaling.resources import Needs
@@ -156,7 +156,7 @@ def tokenizer_of_run(w):
 
 def priority(model):
     """Policies first, as chains wait for them, then large models, so that the longest job does not start last."""
-    sizes = list(P.models.ladder)
+    sizes, model = list(P.models.ladder), model.split("@")[0]
     if model in {P.chains.policy, P.search.policy}:
         return len(sizes)
     return sizes.index(model) if model in sizes else 0
@@ -216,6 +216,11 @@ def of_seeds(pattern):
 def checkpoint_folders(prm):
     """Where the kept checkpoints of a PRM are."""
     return [f"{R}/train/{prm}/step{i}" for i in range(len(P.train.emergence))]
+
+
+def checkpoints_of(size):
+    """The same for all seeds of a size, one PRM after the other."""
+    return [folder for prm in P.prms_of(P.train.ladder_set, size) for folder in checkpoint_folders(prm)]
 
 
 def steps_of(domain):

@@ -37,6 +37,10 @@ EVALUATED = expand(
         "process",
         "aggregations",
         "convergence",
+        "transfer",
+        "grid",
+        "shares",
+        "labels",
         "world",
         "claims",
     ],
@@ -109,16 +113,16 @@ rule grade_tree:
     input:
         code("grade_tree"),
         aggregation=rules.choose_aggregation.output[0],
-        candidates=expand(f"{R}/search/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
+        candidates=of_seeds(f"{R}/search/trees/{{strategy}}-{P.train.ladder_set}-{{size}}-s{{seed}}.parquet"),
         problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
     output:
-        accuracy=expand(f"{E_}/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
+        accuracy=of_seeds(f"{E_}/trees/{{strategy}}-{P.train.ladder_set}-{{size}}-s{{seed}}.parquet"),
         # n is a number of tokens here: the answer after so many, in the search of the greatest budget.
-        anytime=expand(f"{E_}/anytime/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
+        anytime=of_seeds(f"{E_}/anytime/{{strategy}}-{P.train.ladder_set}-{{size}}-s{{seed}}.parquet"),
     log:
-        f"logs/{P.scale}/evaluate/{{strategy}}.log",
+        f"logs/{P.scale}/evaluate/{{strategy}}-{{size}}.log",
     benchmark:
-        f"logs/{P.scale}/benchmarks/graded-{{strategy}}.tsv"
+        f"logs/{P.scale}/benchmarks/graded-{{strategy}}-{{size}}.tsv"
     conda:
         "../envs/model.yaml"
     threads: cores("grade_tree")
@@ -128,10 +132,10 @@ rule grade_tree:
         answer=lambda w: P.search.answer(w.strategy),
         budgets=P.search.budgets,
         pool=MAIN_POOL,
-        prms=GUIDES,
+        prms=lambda w: P.prms_of(P.train.ladder_set, w.size),
         sandbox=PARAMS["sandbox"],
     message:
-        "Verdicts on {wildcards.strategy}"
+        "Verdicts on {wildcards.strategy}, PRMs of size {wildcards.size}"
     script:
         "../scripts/grade_tree.py"
 
@@ -219,7 +223,7 @@ rule figure_tables:
         training=P.train.ladder_set,
         sizes=list(P.models.ladder),
         size=P.train.size,
-        prms={name: f"{name}-{P.train.size}" for name in P.train.sets if P.domain_of_training(name) == GUIDED_DOMAIN},
+        prms={n: f"{n}-{P.train.size}" for n in P.main_trainings() if P.domain_of_training(n) == GUIDED_DOMAIN},
         n=P.search.table_samples,
         most=P.search.pool,
         emergence_n=P.evaluate.emergence_samples,
@@ -260,99 +264,6 @@ rule pareto:
         "Accuracy over FLOPs, and its Pareto front"
     script:
         "../scripts/pareto.py"
-
-
-rule scaling:
-    input:
-        code("scaling"),
-        accuracy=rules.accuracy.output[0],
-        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=[MAIN_POOL, MAIN_VALIDATION]),
-        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=LADDER_PRMS),
-        emergence=expand(f"{R}/search/emergence/{{prm}}.parquet", prm=KEPT),
-        prms=expand(f"{R}/train/{{prm}}/prm.json", prm=LADDER_PRMS),
-    output:
-        **{name: f"{E_}/{name}.csv" for name in ("scaling", "laws", "jumps")},
-        effects=f"{E_}/scaling_effects.json",
-    log:
-        f"logs/{P.scale}/evaluate/scaling.log",
-    conda:
-        "../envs/analysis.yaml"
-    threads: cores("scaling")
-    resources:
-        **asked("scaling"),
-    params:
-        pool=MAIN_POOL,
-        validation=MAIN_VALIDATION,
-        training=P.train.ladder_set,
-        sizes=list(P.models.ladder),
-        size=P.train.size,
-        seeds=P.train.seeds,
-        n=P.search.table_samples,
-        margin=P.evaluate.plateau_margin,
-        intervals=INTERVALS,
-    message:
-        "Laws of size and training"
-    script:
-        "../scripts/scaling.py"
-
-
-rule levels:
-    input:
-        code("levels"),
-        accuracy=rules.accuracy.output[0],
-        verifier=rules.verifier.output.verifier,
-        graded=expand(f"{E_}/graded/{{graded}}.parquet", graded=OWN_POOLS.values()),
-        problems=[path for domain in OWN_POOLS for path in problem_files(P.test_sets(domain))],
-        scores=expand(f"{R}/search/scores/{{prm}}.parquet", prm=P.prms()),
-    output:
-        **{name: f"{E_}/{name}.csv" for name in ("levels", "process", "aggregations", "convergence")},
-        effects=f"{E_}/level_effects.json",
-    log:
-        f"logs/{P.scale}/evaluate/levels.log",
-    conda:
-        "../envs/analysis.yaml"
-    threads: cores("levels")
-    resources:
-        **asked("levels"),
-    params:
-        domains=OWN_POOLS,
-        pools={prm: OWN_POOLS[P.domain_of_training(prm.split("-")[0])] for prm in P.prms()},
-        kinds={f"{name}-{P.train.size}": name for name in P.train.sets},
-        n=P.search.table_samples,
-        most=max(P.search.budgets),
-        intervals=INTERVALS,
-    message:
-        "Response level against step level"
-    script:
-        "../scripts/levels.py"
-
-
-rule label_noise:
-    input:
-        code("label_noise"),
-        annotations=annotations(),
-    output:
-        noise=f"{E_}/noise.csv",
-        noise_by_steps=f"{E_}/noise_by_steps.csv",
-        consensus=f"{E_}/consensus.csv",
-        monotonicity=f"{E_}/monotonicity.csv",
-        effects=f"{E_}/noise_effects.json",
-    log:
-        f"logs/{P.scale}/evaluate/noise.log",
-    conda:
-        "../envs/model.yaml"
-    threads: cores("label_noise")
-    resources:
-        **asked("label_noise"),
-    params:
-        domains={P.domain_of_chains(c): c for c in P.annotate.audit},
-        truth={c: TRUTH[c][0] for c in P.annotate.audit},
-        agreeing=AGREEING,
-        intervals=INTERVALS,
-    message:
-        "Label noise of each annotator"
-    script:
-        "../scripts/label_noise.py"
 
 
 rule patterns:
@@ -462,6 +373,9 @@ rule count_duplicates:
         "../scripts/copy_table.py"
 
 
+include: "evaluate/studies.smk"
+
+
 rule claims:
     input:
         code("claims"),
@@ -473,6 +387,9 @@ rule claims:
             rules.gradients.output.effects,
             rules.scaling.output.effects,
             rules.levels.output.effects,
+            rules.transfer.output.effects,
+            rules.grid.output.effects,
+            rules.labels.output.effects,
         ],
     output:
         f"{E_}/claims.csv",
@@ -494,10 +411,10 @@ rule claims:
         margin=P.evaluate.plateau_margin,
         budgets=P.search.budgets,
         domains=list(OWN_POOLS),
-        annotators={n: t.annotator for n, t in P.train.sets.items()},
+        annotators={n: P.train.sets[n].annotator for n in P.main_trainings()},
         others={
-            n: t.annotator
-            for n, t in P.train.sets.items()
+            n: f"{P.train.sets[n].annotator} labels of {' and '.join(P.train.sets[n].chains)}"
+            for n in P.main_trainings()
             if n != P.train.ladder_set and P.domain_of_training(n) == GUIDED_DOMAIN
         },
         table1=PARAMS["evaluate"]["table1"],

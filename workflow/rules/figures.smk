@@ -2,20 +2,24 @@ from prm_scaling.plots import FIGURES, captions
 
 F_ = f"{R}/figures"
 CAPTIONS = captions()
+# Studies that this scale leaves out have no rows to show.
+LEFT_OUT = {"grid": not P.studies.pretraining, "shares": not P.studies.pretraining, "labels": not LABEL_SETS}
+SHOWN = [name for name in FIGURES if not LEFT_OUT.get(name)]
 # Tables with the paper's numbers or verdicts beside ours, and tables that are shown as they are.
 WRITTEN = ["table1", "table2", "claims"]
-PLAIN = ["world", "consensus", "monotonicity", "laws", "jumps", "router", "faults", "duplicates"]
+PLAIN = ["world", "consensus", "monotonicity", "laws", "jumps", "shares", "router", "faults", "duplicates"]
+PLAIN = [name for name in PLAIN if not LEFT_OUT.get(name)]
 
 
 wildcard_constraints:
-    figure="|".join(FIGURES),
+    figure="|".join(SHOWN),
     table="|".join(WRITTEN),
     plain="|".join(PLAIN),
 
 
 rule figures:
     input:
-        expand(f"{F_}/{{figure}}.{{kind}}", figure=FIGURES, kind=["svg", "png", "csv"]),
+        expand(f"{F_}/{{figure}}.{{kind}}", figure=SHOWN, kind=["svg", "png", "csv"]),
         expand(f"{R}/tables/{{table}}.{{kind}}", table=WRITTEN, kind=["csv", "md"]),
         expand(f"{R}/tables/{{plain}}.csv", plain=PLAIN),
         f"{R}/report.html",
@@ -105,7 +109,7 @@ rule copy_table:
 rule write_page:
     input:
         code("write_page"),
-        figures=expand(f"{F_}/{{figure}}.svg", figure=FIGURES),
+        figures=expand(f"{F_}/{{figure}}.svg", figure=SHOWN),
         tables=expand(f"{R}/tables/{{table}}.csv", table=WRITTEN),
         plain=expand(f"{R}/tables/{{plain}}.csv", plain=PLAIN),
         times=f"{E_}/jobs.csv",

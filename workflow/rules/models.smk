@@ -4,12 +4,12 @@ SHARES = P.models.pretraining.checkpoints
 
 
 wildcard_constraints:
-    model="|".join([*P.models.ladder, *P.models.variants, *P.models.others]),
+    model="|".join([*P.models.ladder, *P.models.variants, *P.models.others, *P.early()]),
 
 
 rule models:
     input:
-        [f"{R}/models/{m}/model.json" for m in (*EMBEDDED, *P.models.variants, *HUB)],
+        [f"{R}/models/{m}/model.json" for m in (*EMBEDDED, *P.models.variants, *HUB, *P.early())],
 
 
 PRETRAINING_PROBLEMS = problem_files(n for n, s in P.problems.sets.items() if s.split == "pretrain")
@@ -90,7 +90,7 @@ rule pretrain:
     params:
         shape=lambda w: described(w.model),
         pretraining={k: PARAMS["models"]["pretraining"][k] for k in ("batch", "learning_rate")},
-        keep=lambda w: [max(1, round(s * P.models.bases[w.model].steps)) for s in SHARES],
+        keep=lambda w: [early_step(share, P.models.bases[w.model]) for share in SHARES],
         work=lambda w: f"work/{P.scale}/models/{w.model}",
         seed=P.seed,
     message:
@@ -121,6 +121,35 @@ use rule pretrain as train_variant with:
         seed=P.seed,
     message:
         "Further training of {wildcards.model}"
+
+
+rule early_model:
+    input:
+        code("early_model"),
+        files=lambda w: model_inputs(P.early()[w.model][0]),
+        kept=lambda w: language_model_files(f"{R}/models/{P.early()[w.model][0]}/checkpoint{P.early()[w.model][1]}"),
+    output:
+        description=f"{R}/models/{{model}}/model.json",
+        model=language_model_files(f"{R}/models/{{model}}"),
+        tokenizer=tokenizer_files(f"{R}/models/{{model}}"),
+    log:
+        f"logs/{P.scale}/models/{{model}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/early-{{model}}.tsv"
+    wildcard_constraints:
+        model=only(P.early()),
+    conda:
+        "../envs/model.yaml"
+    threads: cores("early_model")
+    resources:
+        **asked("early_model"),
+    params:
+        step=lambda w: int(w.model.rsplit("@", 1)[1]),
+        steps=lambda w: P.language_model(w.model).steps,
+    message:
+        "Checkpoint {wildcards.model} as a model of its own"
+    script:
+        "../scripts/early_model.py"
 
 
 rule fetch_model:

@@ -2,6 +2,9 @@ TREES = [name for name in P.search.strategies if name != "sampling"]
 # Tree searches are guided by the PRMs of the main training set, one a seed.
 GUIDES = P.prms_of(P.train.ladder_set)
 GUIDED_DOMAIN = P.domain_of_training(P.train.ladder_set)
+# Where all strategies are compared, and where some of them are with the PRMs of every size.
+GUIDED = [(s, P.train.size) for s in TREES]
+GUIDED += [(s, size) for s in P.studies.guided for size in P.models.ladder if size != P.train.size]
 # Where the router's thresholds are chosen.
 VALIDATION_PROBLEMS = [s for c in VALIDATION if P.domain_of_chains(c) == GUIDED_DOMAIN for s in P.chains.sets[c]]
 
@@ -20,7 +23,8 @@ rule search:
         [f"{R}/search/pools/{pool}.parquet" for pool in P.pools()],
         [f"{R}/search/scores/{prm}.parquet" for prm in P.prms()],
         [f"{R}/search/emergence/{prm}.parquet" for prm in KEPT],
-        [f"{R}/search/trees/{s}-{prm}.parquet" for s in TREES for prm in GUIDES],
+        [f"{R}/search/grid/{prm}.parquet" for prm in GRID],
+        [f"{R}/search/trees/{s}-{prm}.parquet" for s, size in GUIDED for prm in P.prms_of(P.train.ladder_set, size)],
         f"{R}/search/times.parquet",
 
 
@@ -109,6 +113,32 @@ use rule score_pool as score_checkpoints with:
         "Rewards of the PRMs' checkpoints"
 
 
+use rule score_pool as score_grid with:
+    input:
+        code("score_pool"),
+        unpack(tokenizer_of_run),
+        files=lambda w: [f for folder in checkpoints_of(w.size) for f in model_files(folder)],
+        prms=lambda w: [f"{folder}/prm.json" for folder in checkpoints_of(w.size)],
+        pools=[f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet"] + validation_chains(GUIDED_DOMAIN),
+    output:
+        rewards=of_seeds(f"{R}/search/grid/{P.train.ladder_set}-{{size}}-s{{seed}}.parquet"),
+        costs=of_seeds(f"{R}/search/costs/grid-{P.train.ladder_set}-{{size}}-s{{seed}}.parquet"),
+    log:
+        f"logs/{P.scale}/search/grid-{{size}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/grid-{{size}}.tsv"
+    wildcard_constraints:
+        size=only(P.grid()),
+    threads: cores("score_grid")
+    resources:
+        **asked("score_grid"),
+    params:
+        samples=P.evaluate.emergence_samples,
+        engine=PARAMS["engine"],
+    message:
+        "Rewards of the checkpoints of PRMs on {wildcards.size}"
+
+
 rule tune_router:
     input:
         code("tune_router"),
@@ -180,17 +210,18 @@ rule search_tree:
     input:
         code("search_tree"),
         thresholds=thresholds_of,
-        files=model_inputs(P.search.policy) + [f for prm in GUIDES for f in model_files(f"{R}/train/{prm}")],
+        files=lambda w: model_inputs(P.search.policy)
+        + [f for prm in P.prms_of(P.train.ladder_set, w.size) for f in model_files(f"{R}/train/{prm}")],
         model=f"{R}/models/{P.search.policy}/model.json",
-        prms=[f"{R}/train/{prm}/prm.json" for prm in GUIDES],
+        prms=lambda w: [f"{R}/train/{prm}/prm.json" for prm in P.prms_of(P.train.ladder_set, w.size)],
         problems=problem_files(P.test_sets(GUIDED_DOMAIN)),
     output:
-        candidates=expand(f"{R}/search/trees/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
-        costs=expand(f"{R}/search/costs/{{strategy}}-{{prm}}.parquet", prm=GUIDES, allow_missing=True),
+        candidates=of_seeds(f"{R}/search/trees/{{strategy}}-{P.train.ladder_set}-{{size}}-s{{seed}}.parquet"),
+        costs=of_seeds(f"{R}/search/costs/{{strategy}}-{P.train.ladder_set}-{{size}}-s{{seed}}.parquet"),
     log:
-        f"logs/{P.scale}/search/{{strategy}}.log",
+        f"logs/{P.scale}/search/{{strategy}}-{{size}}.log",
     benchmark:
-        f"logs/{P.scale}/benchmarks/{{strategy}}.tsv"
+        f"logs/{P.scale}/benchmarks/{{strategy}}-{{size}}.tsv"
     conda:
         "../envs/model.yaml"
     threads: cores("search_tree")
@@ -203,9 +234,9 @@ rule search_tree:
         engine=PARAMS["engine"],
         separator=P.chains.separator,
         sandbox=PARAMS["sandbox"],
-        work=lambda w: f"work/{P.scale}/search/{w.strategy}",
+        work=lambda w: f"work/{P.scale}/search/{w.strategy}-{w.size}",
         seed=P.seed,
     message:
-        "Search by {wildcards.strategy}"
+        "Search by {wildcards.strategy}, PRMs of size {wildcards.size}"
     script:
         "../scripts/search_tree.py"

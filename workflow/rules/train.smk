@@ -1,17 +1,18 @@
-# The PRMs of which checkpoints are kept, for the study of emergence in training steps.
+# The PRMs of which checkpoints are kept: for the study of emergence in training steps, and for the grid.
 KEPT = P.prms_of(P.train.ladder_set)
+GRID = [prm for base in P.grid() for prm in P.prms_of(P.train.ladder_set, base)]
 
 
 wildcard_constraints:
     training="|".join(P.train.sets),
-    size="|".join(P.models.ladder),
+    size="|".join([*P.models.ladder, *P.early()]),
     seed=r"\d+",
-    prm="|".join(P.prms()),
+    prm="|".join([*P.prms(), *GRID]),
 
 
 rule train:
     input:
-        [f"{R}/train/{prm}/prm.json" for prm in P.prms()],
+        [f"{R}/train/{prm}/prm.json" for prm in {**dict.fromkeys(P.prms()), **dict.fromkeys(GRID)}],
 
 
 rule train_prm:
@@ -52,7 +53,7 @@ use rule train_prm as train_prm_with_checkpoints with:
         kept_models=[f for folder in checkpoint_folders("{training}-{size}-s{seed}") for f in model_files(folder)],
     wildcard_constraints:
         training=P.train.ladder_set,
-        size=P.train.size,
+        size="|".join([P.train.size, *P.grid()]),
     params:
         train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
         shares=P.train.emergence,

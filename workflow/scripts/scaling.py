@@ -72,6 +72,11 @@ curves = {
 by_size = step_curves(sizes, [[rewards[name] for name in names] for names in of_size.values()], p.pool)
 curves |= {("parameters", metric): curve for metric, curve in by_size.items()}
 
+trees = frame(a for path in snakemake.input.trees for a in read_records(path, Accuracy) if a.n == p.most)
+for strategy in p.guided:
+    tables = [trees[(trees.method == strategy) & (trees.prm == f"{p.training}-{size}")] for size in p.sizes]
+    curves["parameters", strategy] = accuracy_curve(sizes, tables)
+
 kept = [read_records(path, Rewards) for path in snakemake.input.emergence]
 steps = sorted({r.step for r in kept[0]})
 main = described[of_size[p.size][0]]
@@ -85,6 +90,18 @@ by_step = step_curves(
 curves |= {("training", metric): curve for metric, curve in by_step.items()}
 
 points, laws, jumps, effects = [], [], [], {}
+for strategy in p.guided:
+    # What the largest PRM gains over the smallest in a tree search, less what it gains in best-of-n of as many samples.
+    at_most = accuracy[(accuracy.step == 0) & (accuracy.n == p.most)]
+    ends = [(trees[trees.method == strategy], 1.0), (at_most, -1.0)]
+    effects[f"guided_{strategy}"] = sum(
+        sign
+        * (
+            matrix(rows[rows.prm == f"{p.training}-{p.sizes[-1]}"])
+            - matrix(rows[rows.prm == f"{p.training}-{p.sizes[0]}"])
+        )
+        for rows, sign in ends
+    ).tolist()
 for (axis, metric), curve in curves.items():
     # A loss is drawn as it is, and fitted with its sign turned.
     sign = -1.0 if metric == "loss" else 1.0

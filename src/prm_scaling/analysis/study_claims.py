@@ -33,6 +33,8 @@ def study_claims(
         *(claim for domain in audited for claim in _labels(stored, domain, margin)),
         *(claim for domain in domains for claim in _domain(stored, domain, most)),
         *(_aggregation(stored, name, annotator, n) for name, annotator in annotators.items()),
+        # Those that only some scales make.
+        *(claim for claim in _further(stored, effects, n, most, margin)),
     ]
 
 
@@ -132,3 +134,73 @@ def _aggregation(stored: Stored, training: str, annotator: str, n: int) -> Claim
         "points",
         values if by_rollouts else below(values, 0.0),
     )
+
+
+def _further(stored: Stored, effects: dict, n: int, most: int, margin: float) -> list[Claim]:
+    """The claims of studies that not every scale makes: only those that have an effect."""
+
+    def made(prefix: str) -> list[str]:
+        return [name.removeprefix(prefix) for name in effects if name.startswith(prefix)]
+
+    carried = [
+        Claim(
+            f"transfer_{pair}",
+            f"A PRM of {pair.rpartition('_')[0]} is as good in {pair.rpartition('_')[2]} as one trained there",
+            "Chen et al., Table 1, in further domains",
+            f"best-of-{n} of the one less that of the other, the samples of all policies; holds if above -{margin:.0%}",
+            "points",
+            stored(f"transfer_{pair}"),
+            -margin,
+        )
+        for pair in made("transfer_")
+    ]
+    guided = [
+        Claim(
+            f"guided_{strategy}",
+            f"A larger PRM helps {strategy} more than best-of-N",
+            "beyond the papers",
+            f"gain from the smallest to the largest PRM at a budget of {most}, {strategy} less best-of-{most}",
+            "points",
+            stored(f"guided_{strategy}"),
+        )
+        for strategy in made("guided_")
+    ]
+    shares = [
+        Claim(
+            f"share_{metric}",
+            f"Of a fixed compute most belongs to pre-training, by {metric}",
+            "beyond the papers; Chen et al. set both kinds of FLOPs side by side",
+            "50% less the best share of reward training, by a log-linear fit in both",
+            "%",
+            below(stored(f"share_{metric}"), 0.5),
+        )
+        for metric in made("share_")
+    ]
+    return [*carried, *guided, *shares, *_labelling(stored, effects, n, margin)]
+
+
+def _labelling(stored: Stored, effects: dict, n: int, margin: float) -> list[Claim]:
+    told = {
+        "hard_soft_filtered": ("Hard labels beat soft ones once they are filtered", "figure 4", 0.0),
+        "hard_soft_all": ("Without a filter hard labels are no better than soft ones", "figure 3", margin),
+        "threshold_all": ("A threshold of 0 beats higher ones", "figure 5", 0.0),
+        "filtering_hard": ("Filtering by consensus helps hard labels", "figures 3 and 4", 0.0),
+        "filtering_soft": ("Filtering by consensus does not help soft labels", "figures 3 and 4", margin),
+    }
+    ways = {
+        "hard_soft": f"best-of-{n} by hard labels at the lowest threshold less that by soft ones",
+        "threshold": f"best-of-{n} at the lowest threshold less that at the highest, all chains",
+        "filtering": f"best-of-{n} by filtered labels less that by all",
+    }
+    return [
+        Claim(
+            name,
+            claim,
+            f"Zhang et al., {place}",
+            (f"{bound:.0%} less: " if bound else "") + ways[name.rpartition("_")[0]],
+            "points",
+            below(stored(name), bound) if bound else stored(name),
+        )
+        for name, (claim, place, bound) in told.items()
+        if name in effects
+    ]

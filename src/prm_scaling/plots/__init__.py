@@ -21,6 +21,8 @@ from prm_scaling.plots import (
     figure4,
     figure5,
     figure6,
+    grid,
+    labels,
     levels,
     noise,
     noise_by_steps,
@@ -28,6 +30,7 @@ from prm_scaling.plots import (
     patterns,
     process,
     scaling,
+    transfer,
     verifier,
 )
 from prm_scaling.plots.caption import Caption, captions
@@ -52,4 +55,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "levels": levels.draw,
     "process": process.draw,
     "aggregations": aggregations.draw,
+    "transfer": transfer.draw,
+    "labels": labels.draw,
+    "grid": grid.draw,
 }

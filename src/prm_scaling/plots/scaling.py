@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from prm_scaling.plots import panels
 from prm_scaling.plots.frames import above_zero, order, prepared, require
+from prm_scaling.plots.names import label
 from prm_scaling.plots.style import CYCLE, styled
 
 AXES = {"parameters": "parameters of the PRM", "training": "FLOPs of reward training"}
@@ -18,8 +19,9 @@ LAW = ["ceiling", "scale", "exponent", "unit"]
 def draw(table: pd.DataFrame) -> Figure:
     """Each metric over the PRM's size, and over the training of the largest, with the law fitted to it.
 
-    Columns: axis (``parameters``, ``training``), metric, x, training_flops, value, low, high, and of the law
-    ceiling - scale * (x / unit) ** -exponent its four numbers, empty where none was fitted.
+    Columns: axis (``parameters``, ``training``), metric (of :data:`METRICS`, or a strategy for its accuracy), x,
+    training_flops, value, low, high, and of the law ceiling - scale * (x / unit) ** -exponent its four numbers, empty
+    where none was fitted.
     """
     require(table, "scaling", ["training_flops", *LAW])
     rows = prepared(table, "scaling", ["axis", "metric", "x"], ["value", "low", "high"])
@@ -34,9 +36,10 @@ def draw(table: pd.DataFrame) -> Figure:
     fig, axes = panels.grid(len(shown), columns=min(3, len(shown)))
     for ax, (axis, metric) in zip(axes, shown, strict=True):
         _panel(ax, rows[(rows["axis"] == axis) & (rows["metric"] == metric)])
-        ax.set_title(METRICS.get(metric, metric))
+        ax.set_title(METRICS.get(metric) or f"accuracy of {label(metric)}")
         ax.set_xlabel(AXES.get(axis, axis))
-        if metric == "accuracy":
+        # All but these are accuracies: of best-of-N, and of strategies by their names.
+        if metric not in {"auc", "loss"}:
             panels.percent(ax)
     panels.legend(fig, axes)
     return fig

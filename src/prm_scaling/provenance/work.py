@@ -48,8 +48,7 @@ class Work:
 
     def parameters(self, model: str) -> float:
         """A model's non-embedding parameters."""
-        models = self.params.models
-        return models.bases[models.variants[model].base if model in models.variants else model].size
+        return self.params.language_model(model).size
 
     def problems(self, sets: list[str]) -> int:
         """How many problems these sets have together."""
@@ -93,6 +92,7 @@ class Work:
             "sample_pool": self._pool,
             "score_pool": self._scores,
             "score_checkpoints": self._checkpoints,
+            "score_grid": self._grid,
             "tune_router": self._tune,
             "search_tree": self._tree,
             "time_searches": self._times,
@@ -141,7 +141,7 @@ class Work:
 
     def _sample(self, w: Mapping[str, str]) -> Load:
         count = self.chains(w["chains"])
-        size = self.parameters(self.params.chains.policy)
+        size = self.parameters(self.params.policy_of_chains(w["chains"]))
         return Load(size, size, generate=count * self.texts["chain"], bytes=count * self.rates["bytes"]["chain"])
 
     def _monte_carlo(self, w: Mapping[str, str]) -> Load:
@@ -179,13 +179,18 @@ class Work:
         chains = self.tests(self.guided()) * self.params.evaluate.emergence_samples
         return self._rated(train.size, chains * len(train.emergence) * len(train.seeds))
 
+    def _grid(self, w: Mapping[str, str]) -> Load:
+        train = self.params.train
+        chains = self.tests(self.guided()) * self.params.evaluate.emergence_samples
+        return self._rated(w["size"], chains * len(train.emergence) * len(train.seeds))
+
     def _rated(self, size: str, chains: int) -> Load:
         tokens = chains * (self.texts["chain"] + self.texts["prompt"] / 2)
         parameters = self.parameters(size)
         return Load(parameters, parameters, reward=tokens, bytes=chains * 32)
 
     def _tree(self, w: Mapping[str, str]) -> Load:
-        return self._searched(self.tests(self.guided()) * len(self.params.train.seeds))
+        return self._searched(self.tests(self.guided()) * len(self.params.train.seeds), w["size"])
 
     def _tune(self, w: Mapping[str, str]) -> Load:
         sets = [name for name, s in self.params.problems.sets.items() if s.split == "validation"]
@@ -195,9 +200,9 @@ class Work:
         timing = self.params.search.timing
         return self._searched(timing.questions * timing.repeats * len(self.params.search.strategies))
 
-    def _searched(self, questions: int) -> Load:
+    def _searched(self, questions: int, size: str | None = None) -> Load:
         tokens = questions * sum(self.params.search.budgets) * self.texts["chain"]
-        policy, prm = self.parameters(self.params.search.policy), self.parameters(self.params.train.size)
+        policy, prm = self.parameters(self.params.search.policy), self.parameters(size or self.params.train.size)
         # One size stands for both models: the larger.
         return Load(max(policy, prm), policy + prm, generate=tokens, reward=tokens * self.rates["tree_reward"])
 
