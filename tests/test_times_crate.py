@@ -10,10 +10,11 @@ from rocrate.rocrate import ROCrate
 from prm_scaling.analysis.headline import headline
 from prm_scaling.analysis.times import critical_path, read_times, table
 from prm_scaling.plots.report import render
-from prm_scaling.provenance.crate import write_crate
-from prm_scaling.provenance.graph import Job
+from prm_scaling.provenance.crate import read_crate, write_crate
+from prm_scaling.provenance.graph import Job, makers
 from prm_scaling.provenance.record import NotAsMade, sha256
-from prm_scaling.provenance.recorded import NotRecorded
+from prm_scaling.provenance.recorded import NotRecorded, Recorded
+from prm_scaling.provenance.why import Walk
 
 
 def record(name: str, seconds: float, inputs: list[str], outputs: list[str], started: str = "2026") -> None:
@@ -34,6 +35,7 @@ def record(name: str, seconds: float, inputs: list[str], outputs: list[str], sta
         "command": f"snakemake {name}",
         "commit": "abc",
         "dirty": False,
+        "changed": [],
         "seed": 0,
         "parameters": {"batch": 4},
         "parameters_sha256": "f",
@@ -141,6 +143,18 @@ def test_a_crate_tells_who_made_what_of_what(diamond):
     assert crate.mainEntity.id == "Snakefile"
     values = {entity["name"]: entity["value"] for entity in action["additionalProperty"]}
     assert values["commit"] == '"abc"' and values["dirty"] == "false" and values["machine.cores"] == "2"
+
+
+def test_a_crate_without_the_records_tells_when_and_with_which_code_a_job_ran(diamond):
+    """Wrong behaviour: a clone, which has no logs, knows nothing of how its results were made."""
+    jobs = graph()
+    write_crate(jobs, "smoke")
+    for path in diamond.glob("*/*.json"):
+        path.unlink()
+    walk = Walk(makers(jobs), Recorded({}, {}, {}, ""), read_crate())
+    assert "made at 4, in 1 s, commit abc" in "\n".join(walk.job(jobs[-1]))
+    Path("d1").write_text("edited")
+    assert "made at 4" not in "\n".join(walk.facts(jobs[-1])), "of another file"
 
 
 def test_what_has_no_record_has_a_hash_and_no_job(diamond):

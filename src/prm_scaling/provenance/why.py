@@ -9,8 +9,9 @@ from typing import Any
 from prm_scaling.config import load_params
 from prm_scaling.job import read_json
 from prm_scaling.provenance.compare import leaves
+from prm_scaling.provenance.crate import read_crate
 from prm_scaling.provenance.graph import Job, code_of, data_of, makers
-from prm_scaling.provenance.record import path_of, sha256
+from prm_scaling.provenance.record import checksums, path_of, sha256
 from prm_scaling.provenance.recorded import NotRecorded, Recorded, recorded
 from prm_scaling.provenance.verify import job_of
 
@@ -25,6 +26,7 @@ class Walk:
 
     made: dict[str, Job]
     known: Recorded
+    crate: dict[str, dict[str, Any]] = field(default_factory=dict)  # a job's name -> what the committed crate tells
     told: dict[str, str] = field(default_factory=dict)  # a job's first output -> its name
     wrong: list[str] = field(default_factory=list)
     machines: set[str] = field(default_factory=set)
@@ -59,15 +61,15 @@ class Walk:
         if job.log and path_of(job.log[0]).is_file() and all(map(self.known.is_as_made, job.output)):
             self.ran_here.add(job.output[0])
             yield from self.ran(read_json(path_of(job.log[0])), job)
+        elif job.name in self.crate and checksums(job.output) == self.crate[job.name]["outputs"]:
+            yield _made(self.crate[job.name])
         for path in job.output:
             if Path(path).name in RECORDS and Path(path).is_file():
                 yield from self.record(path, read_json(path).get("provenance"), job)
 
     def ran(self, record: dict[str, Any], job: Job) -> Iterator[str]:
         """When and with which code a job ran here, and what of its inputs and parameters is another now."""
-        changed = f" with changed {', '.join(record['changed'])}" if record["dirty"] else ""
-        when = f"{record['ended']}, in {record['seconds']:.0f} s"
-        yield f"made at {when}, commit {record['commit'][:12] or 'none'}{changed}"
+        yield _made(record)
         for name, digest in record["inputs"].items():
             if name in self.made and (text := _unfit(name, digest)):
                 yield self.note(f"{job.output[0]} was made from another input: {name} {text}")
@@ -116,6 +118,13 @@ def _unfit(name: str, digest: str) -> str:
     return "" if sha256(path) == digest else f"(recorded sha256 {digest[:12]}…, now {sha256(path)[:12]}…)"
 
 
+def _made(record: dict[str, Any]) -> str:
+    """When a job ran, and with which code."""
+    changed = f" with changed {', '.join(record['changed'])}" if record["dirty"] else ""
+    when = f"{record['ended']}, in {record['seconds']:.0f} s"
+    return f"made at {when}, commit {record['commit'][:12] or 'none'}{changed}"
+
+
 def _as_recorded(parameters: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(parameters, default=str))
 
@@ -160,7 +169,7 @@ def standing(walk: Walk) -> str:
 def why(path: str, graph: list[Job]) -> int:
     """Print where ``path`` comes from; the exit status, 1 where something no longer fits."""
     params = load_params(Path.cwd())
-    walk = Walk(makers(graph), recorded(params.results, Path("logs", params.scale)))
+    walk = Walk(makers(graph), recorded(params.results, Path("logs", params.scale)), read_crate())
     job = job_of(path, graph)
     if not any(Path(p).exists() or p in walk.known.hashes for p in job.output):
         raise NotRecorded(f"`{path}` is neither here nor recorded; `./run {path}` makes it")
