@@ -38,6 +38,13 @@ def test_no_phase_reads_from_a_later_one(scale, graphs):
             assert PHASES.index(owner[path]) <= PHASES.index(phase), f"{phase} reads {path}"
 
 
+def test_the_picture_of_the_rules_shows_those_of_the_default_scale(graphs):
+    """Wrong behaviour: a README that shows the rules of last year; `snakemake --force rule_graph` draws them."""
+    picture = (ROOT / "workflow" / "report" / "rulegraph.svg").read_text()
+    there = {job["rule"] for job in graphs["default"]["jobs"]}
+    assert set(re.findall(r">(\w+)</text>", picture)) == there - set(PHASES) | {"all"}
+
+
 def test_a_phase_is_a_file_and_a_target_of_one_name(rules):
     assert [name for name, rule in rules.items() if rule["target"] and name != "all"] == PHASES
     assert all(rules[phase]["phase"] == phase for phase in PHASES)
