@@ -20,6 +20,7 @@ import yaml
 from checkout import call, choose_scale, copy_to, environment, planned
 from clones import commit, provenance, well
 from conftest import ROOT
+from dataset_records import GSM8K, completion, prm800k
 
 from prm_scaling.plots import FIGURES
 
@@ -241,7 +242,7 @@ def rule_names() -> list[str]:
     files = sorted((ROOT / "workflow" / "rules").rglob("*.smk"))
     found = [re.findall(r"^(?:use rule \w+ as|rule) (\w+)", path.read_text(), re.MULTILINE) for path in files]
     targets = {path.stem for path in files}
-    # At this scale nothing is fetched; times and pictures are of the folder where they are made.
+    # What is fetched has its own test below; times and pictures are of the folder where they are made.
     elsewhere = {"fetch_model", "read_problems", "read_solutions", "rate_chains", "annotate_ratings", "rule_graph"}
     return sorted(set(chain.from_iterable(found)) - targets - elsewhere - {"job_times"})
 
@@ -254,6 +255,35 @@ def test_a_rule_makes_the_same_again_by_itself(complete, rule):
     assert found, f"no job of {rule} ran at the smoke scale"
     status, told = provenance(complete, "verify", next(iter(found[0]["outputs"])), "--cores", "1")
     assert status == 0, told
+
+
+def test_rules_of_public_data_and_of_the_hub_run(complete, tmp_path, monkeypatch):
+    """What no embedded scale has, with a record or two of data in files, and a model in the hub's cache."""
+    folder = tmp_path / "with public data"
+    shutil.copytree(complete, folder, symlinks=True)
+    step = {"completions": [completion("1 + 1 = 2", 1)], "human_completion": None, "chosen_completion": 0}
+    for name, record in (("rated", prm800k([step])), ("gsm8k", GSM8K)):
+        (folder / f"{name}.jsonl").write_text(json.dumps(record) + "\n")
+    scale = yaml.safe_load((folder / "config" / "smoke.yaml").read_text())
+    of = {"domain": "math", "split": "train", "count": 1}
+    scale["problems"]["sets"]["public"] = {"source": "gsm8k", "data": {"path": "gsm8k.jsonl"}, **of}
+    scale["problems"]["sets"]["rated"] = {"source": "prm800k", "data": {"path": "rated.jsonl"}, **of}
+    scale["chains"]["sets"]["rated"] = ["rated"]
+    scale["models"]["others"] = {"hub": {"hub": "a/model", "parameters": 1000}}
+    (folder / "config" / "smoke.yaml").write_text(yaml.safe_dump(scale))
+    cached = tmp_path / "hub" / "models--a--model"
+    for path, text in (("refs/main", "a" * 40), (f"snapshots/{'a' * 40}/config.json", "{}")):
+        (cached / path).parent.mkdir(parents=True)
+        (cached / path).write_text(text)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    rules = ("read_problems", "read_solutions", "rate_chains", "annotate_ratings", "fetch_model")
+    made = ("problems/public.parquet", "chains/rated.parquet", "annotate/rated/ratings.parquet")
+    model = f"{RESULTS}/models/hub/model.json"
+    finish(folder, "--allowed-rules", *rules, "--", *(f"{RESULTS}/{name}" for name in made), model)
+    public, chains, labels = (pd.read_parquet(folder / RESULTS / name) for name in made)
+    assert public["reference"].tolist() == ["3000"]
+    assert chains["id"].tolist() == labels["chain"].tolist() and [list(v) for v in labels["labels"]] == [[1.0]]
+    assert json.loads((folder / model).read_text())["hub"] == "a/model"
 
 
 def test_an_experiment_runs_what_its_parameter_asks_for(complete, tmp_path):
