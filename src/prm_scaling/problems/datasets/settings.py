@@ -1,11 +1,12 @@
 """The parameters of the problems phase."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.record import Options
+from prm_scaling.problems.tasks import SOURCE
 from prm_scaling.problems.world.domain import LABELS
 from prm_scaling.strict import Count, Share, Strict, known
 
@@ -64,8 +65,23 @@ class DataSource(Strict):
         return Options(self.since, self.until, self.hidden, self.alternatives)
 
 
+class Task(Strict):
+    """A procedural task of reasoning-gym.
+
+    Attributes:
+        name: there.
+        options: of that task, its difficulty among them.
+        instruction: added to each question.
+    """
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    instruction: str = ""
+
+
 class ProblemSet(Strict):
-    """One set of problems: made here (``world``) or read from the public data set that ``source`` names.
+    """One set of problems: made here (``world``), by a library (``reasoning_gym``), or read from the public data set
+    that ``source`` names.
 
     ``count`` is the number of problems that are made, or the most records that are read.
     """
@@ -78,12 +94,17 @@ class ProblemSet(Strict):
     steps: list[Count] = Field(default=[2, 6], min_length=2, max_length=2)
     # Through a factory, as a default that stands in the schema is one that Snakemake fills in and looks into.
     data: DataSource | None = Field(default_factory=lambda: None)
+    task: Task | None = Field(default_factory=lambda: None)
 
     @model_validator(mode="after")
     def _source_fits(self) -> "ProblemSet":
-        known("source", [self.source], ["world", *DATASETS], "problems/datasets")
+        known("source", [self.source], ["world", SOURCE, *DATASETS], "problems/datasets")
+        if (self.task is None) == (self.source == SOURCE):
+            raise ValueError(f"task: problems of source `{SOURCE}` have one, those of any other source have none")
         if self.source == "world":
             self._check_world()
+        elif self.source == SOURCE:
+            self._check_task()
         else:
             self._check_data()
         return self
@@ -97,6 +118,12 @@ class ProblemSet(Strict):
             raise ValueError(f"steps {self.steps}: the first is the least, the second the most")
         if self.steps[1] > len(LABELS):
             raise ValueError(f"steps {self.steps}: there are labels for {len(LABELS)} steps at the most")
+
+    def _check_task(self) -> None:
+        if self.domain == "code":
+            raise ValueError(f"domain code: the tasks of `{SOURCE}` are answered by numbers (math) or words (logic)")
+        if self.data is not None or self.surface:
+            raise ValueError(f"problems of `{SOURCE}` are made: remove `data` and `surface`")
 
     def _check_data(self) -> None:
         dataset, data = DATASETS[self.source], self.data
