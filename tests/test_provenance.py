@@ -249,6 +249,15 @@ def test_a_walk_names_what_has_changed_since_a_job_ran(run, problems, samples, s
     assert any(line.startswith(said) for line in walk.wrong) and said in told
 
 
+def test_what_was_edited_in_a_run_of_ones_own_is_made_again_and_not_the_committed_one(run):
+    """Wrong behaviour: the way out that is told brings back the results of another run."""
+    Path(CHAINS).write_text("made anew")
+    walk, chains = ran_here(run)
+    Path(CHAINS).write_text("edited")
+    list(walk.job(chains))
+    assert walk.wrong == [f"{CHAINS} is not what its job made: `./run {CHAINS} --force` makes it again"]
+
+
 def test_code_that_has_changed_since_a_job_ran_is_told_once(run):
     walk, chains = ran_here(run)
     Path(CODE).write_text("changed")

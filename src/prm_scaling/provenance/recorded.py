@@ -57,13 +57,16 @@ class Recorded:
             return f"is not here: `dvc pull {path}` fetches it" if path in self.hashes else "is not here"
         if self.is_as_made(path):
             return ""
-        return self.check_committed(path)
+        committed = self.check_committed(path)
+        if path in self.made and (committed or not self.hashes):
+            return f"is not what its job made: `./run {path} --force` makes it again"
+        return committed
 
     def check_committed(self, path: str) -> str:
-        """The same of a file that is here, by the committed run alone where that has the scale."""
+        """The same of a file that is here, by the committed run alone; "" where that has another scale."""
         file = Path(path)
         if not self.hashes:
-            return f"is not what its job made: `./run {path} --force` makes it again" if path in self.made else ""
+            return ""
         if path in self.hashes:
             if md5(file) != self.hashes[path]:
                 return f"is not the file that dvc.lock records: `dvc checkout {path}` brings that one back"

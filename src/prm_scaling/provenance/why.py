@@ -144,7 +144,8 @@ def _short(parameters: Any) -> str:
 
 def phases_of(walk: Walk, graph: list[Job]) -> Iterator[str]:
     """What DVC says of the phases that the walk has passed: code and parameters that are not the recorded ones."""
-    passed = {job.phase for job in graph if job.output[0] in walk.told.keys() - walk.ran_here}
+    # Of jobs that ran here their own records tell more.
+    passed = {job.phase for job in graph if job.output[0] in walk.told.keys() - walk.known.made.keys()}
     for phase, stale in walk.known.stale.items():
         for path, what in stale.items() if phase in passed else ():
             yield walk.note(f"{phase}: {path}: {what}")
