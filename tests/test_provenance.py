@@ -17,7 +17,7 @@ from prm_scaling.provenance.compare import DIFFERENT, IDENTICAL, NOISE, Comparis
 from prm_scaling.provenance.graph import Job, makers
 from prm_scaling.provenance.record import sha256
 from prm_scaling.provenance.recorded import NotRecorded, Recorded, md5, recorded, stale_phases
-from prm_scaling.provenance.verify import job_of, lay_out, refuse_other_inputs, report
+from prm_scaling.provenance.verify import differing_surroundings, job_of, lay_out, refuse_other_inputs, report
 from prm_scaling.provenance.why import Walk, standing
 
 # --- files --------------------------------------------------------------------------------------------------------
@@ -288,6 +288,16 @@ def test_a_node_is_not_verified_from_or_against_what_was_not_recorded(run, path)
     Path(path).write_text("something else")
     with pytest.raises(NotRecorded, match=f"{path} is not the file that dvc.lock records: `dvc checkout"):
         refuse_other_inputs(GRAPH[-1], makers(GRAPH), run)
+
+
+def test_of_a_node_that_was_made_here_its_own_record_tells_what_has_changed(run):
+    """Wrong behaviour: of a run of one's own, a list of whatever differs from the committed one."""
+    walk, chains = ran_here(replace(run, stale={"chains": {"Snakefile": "modified"}}))
+    assert list(differing_surroundings(chains, walk.known)) == []
+    Path(CODE).write_text("changed")
+    assert list(differing_surroundings(chains, walk.known)) == [f"  {CODE}: modified since the recorded run"]
+    Path(CHAINS).write_text("pulled")
+    assert list(differing_surroundings(chains, walk.known)) == ["  Snakefile: modified since the recorded run"]
 
 
 def test_a_rebuilt_job_sees_its_inputs_and_not_what_it_made_before(run):
