@@ -10,7 +10,8 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prm_scaling.config import ConfigError, LanguageModel, load_params, merged
+from prm_scaling.config import ConfigError, load_params, merged
+from prm_scaling.models.settings import LanguageModel
 
 BASE = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "default", "results": "results"}
 LADDER = list(BASE["models"]["ladder"])
@@ -154,7 +155,11 @@ BROKEN = MappingProxyType(
             [f"problems.sets.{A_SET}.surface", "`odd`", "wide"],
         ),
         "a world set without a surface": (f"problems/sets/{A_SET}/surface", "", [A_SET, "needs `surface`"]),
-        "a data set that is not there": (f"problems/sets/{A_SET}/source", "hub", [A_SET, "`hub`", "'world', 'math'"]),
+        "a data set that is not there": (
+            f"problems/sets/{A_SET}/source",
+            "hub",
+            [A_SET, "`hub`", "'world', 'reasoning_gym', 'math'"],
+        ),
         "a data set without data": (
             f"problems/sets/{A_SET}/source",
             "gsm8k",

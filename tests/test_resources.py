@@ -102,7 +102,9 @@ def test_every_policy_and_training_asks_for_something_that_exists(scale):
     jobs = [("sample_pool", {"pool": pool}) for pool in params.pools()]
     jobs += [("sample_chains", {"chains": c}) for c in params.chains.sets if params.kind_of_chains(c) != "rated"]
     jobs += [("annotate_monte_carlo", {"chains": c}) for c in params.chains.sets]
-    jobs += [("search_tree", {"strategy": "mcts"}), ("time_searches", {}), ("gradients", {}), ("score_checkpoints", {})]
+    jobs += [("search_tree", {"strategy": "mcts", "size": size}) for size in params.models.ladder]
+    jobs += [("score_grid", {"size": base}) for base in params.grid()]
+    jobs += [("time_searches", {}), ("gradients", {}), ("score_checkpoints", {})]
     for rule, wildcards in jobs:
         asked = needs.asked(rule, wildcards)
         assert asked.gpu <= 8 and asked.nodes == 1, f"{rule} {wildcards}: an engine is on one node"

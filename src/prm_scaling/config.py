@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from prm_scaling.analysis.settings import Studies
 from prm_scaling.chains.segmentation import SEGMENTERS, SEPARATOR
+from prm_scaling.models.settings import LanguageModel, Models, early_step
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.settings import DomainName, Problems
 from prm_scaling.search.settings import Search
@@ -19,105 +19,6 @@ from prm_scaling.strict import Count, Share, Strict, known
 
 class ConfigError(ValueError):
     """The parameters are not usable; the message names file, field, value and the way out."""
-
-
-class LanguageModel(Strict):
-    """A causal LM: a shape to train from scratch, or a hub model's name."""
-
-    layers: Count | None = None
-    width: Count | None = None
-    heads: Count | None = None
-    steps: Count | None = None
-    hub: str = ""
-    revision: str = ""
-    parameters: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "LanguageModel":
-        shape = [self.layers, self.width, self.heads, self.steps]
-        if self.hub and any(v is not None for v in shape):
-            raise ValueError("give either `hub` or a shape (layers, width, heads, steps), not both")
-        if not self.hub and any(v is None for v in shape):
-            raise ValueError("a model needs layers, width, heads and steps, or `hub`")
-        if self.width and self.heads and self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} does not split into {self.heads} heads of even size")
-        return self
-
-    @property
-    def size(self) -> int:
-        """Non-embedding parameters: as stated for a hub model, else those of a Qwen2 of this shape."""
-        if self.hub:
-            return self.parameters
-        assert self.layers and self.width
-        d = self.width
-        attention, mlp = 4 * d * d + 3 * d, 3 * d * 2 * d
-        return self.layers * (attention + mlp + 2 * d) + d
-
-
-class DocumentRates(Strict):
-    """How the documents that LMs are trained on are written."""
-
-    critiques: Share
-    reviews: Share
-    drills: Share
-    error_rate: Share
-    broken_off: Share
-    self_correction_rate: Share
-    misconceptions: Share
-
-    @model_validator(mode="after")
-    def _shares_fit(self) -> "DocumentRates":
-        if (judged := self.critiques + self.reviews + self.drills) > 1:
-            raise ValueError(f"critiques, reviews and drills are {judged:g} of all documents; at most 1 is possible")
-        return self
-
-
-class Variant(Strict):
-    """A further LM: ``base`` trained on for ``steps``, with ``documents`` in place of those of pre-training."""
-
-    base: str
-    steps: Count
-    documents: DocumentRates
-
-
-class Pretraining(Strict):
-    """How the ladder's causal LMs are trained."""
-
-    tokenizer_vocabulary: Count
-    batch: Count
-    learning_rate: Annotated[float, Field(gt=0)]
-    documents: DocumentRates
-    checkpoints: list[Share]
-
-
-class Models(Strict):
-    """The models phase: the sizes of the PRMs, variants of them, and other policies and judges."""
-
-    ladder: dict[str, LanguageModel]
-    variants: dict[str, Variant]
-    others: dict[str, LanguageModel] = Field(default_factory=dict)
-    pretraining: Pretraining
-
-    @model_validator(mode="after")
-    def _ladder_ascends(self) -> "Models":
-        sizes = {name: m.size for name, m in self.ladder.items()}
-        for (a, n), (b, m) in pairwise(sizes.items()):
-            if n >= m:
-                raise ValueError(
-                    f"ladder: `{b}` ({m:,} non-embedding parameters) stands after `{a}` ({n:,}); "
-                    "list the sizes from the smallest to the largest"
-                )
-        for name, variant in self.variants.items():
-            if variant.base not in self.bases:
-                raise ValueError(
-                    f"variants.{name}.base `{variant.base}` is not in ladder or others: {list(self.bases)}"
-                )
-        return self
-
-    @property
-    def bases(self) -> dict[str, LanguageModel]:
-        """All but the variants, by name."""
-        return {**self.ladder, **self.others}
 
 
 class EngineParams(Strict):
@@ -283,6 +184,9 @@ class Params(Strict):
         for name, training in self.train.sets.items():
             known(f"train.sets.{name}.chains", training.chains, list(self.chains.sets), "chains.sets")
             known(
+                f"train.sets.{name}.annotator", [training.annotator], [*ANNOTATORS, *self.annotate.judges], "annotators"
+            )
+            known(
                 f"train.sets.{name}.size", [training.size or self.train.size], list(self.models.ladder), "models.ladder"
             )
         for name, sets in self.chains.sets.items():
@@ -446,12 +350,6 @@ class Params(Strict):
         """A hash of the named sections' values."""
         values = {s: self.model_dump(mode="json")[s] for s in sections}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def early_step(share: float, model: LanguageModel) -> int:
-    """The step of a checkpoint that is kept at this share of a model's pre-training."""
-    assert model.steps, "a model that is trained here"
-    return max(1, round(share * model.steps))
 
 
 def merged(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
