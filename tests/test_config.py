@@ -155,11 +155,7 @@ BROKEN = MappingProxyType(
             [f"problems.sets.{A_SET}.surface", "`odd`", "wide"],
         ),
         "a world set without a surface": (f"problems/sets/{A_SET}/surface", "", [A_SET, "needs `surface`"]),
-        "a data set that is not there": (
-            f"problems/sets/{A_SET}/source",
-            "hub",
-            [A_SET, "`hub`", "'world', 'reasoning_gym', 'math'"],
-        ),
+        "a data set that is not there": (f"problems/sets/{A_SET}/source", "hub", [A_SET, "`hub`", "'world', 'reasoning_gym', 'math'"]),
         "a data set without data": (
             f"problems/sets/{A_SET}/source",
             "gsm8k",
