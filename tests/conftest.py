@@ -45,6 +45,28 @@ def conda(tmp_path_factory, request):
     return found
 
 
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory) -> Path:
+    """A copy of the checkout, to be asked for its graphs."""
+    from checkout import copy_to
+
+    return copy_to(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="session")
+def graphs(checkout) -> dict[str, dict]:
+    """Snakemake's graph of every scale."""
+    from both_graphs import graphs_of_scales
+
+    return graphs_of_scales(checkout)
+
+
+@pytest.fixture(scope="session")
+def rules(graphs) -> dict[str, dict]:
+    """The rules, by name."""
+    return graphs["default"]["rules"]
+
+
 @pytest.fixture
 def problems() -> Callable[..., list[Problem]]:
     """Makes embedded problems: ``problems(domain, count, steps)``."""

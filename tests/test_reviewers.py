@@ -10,6 +10,9 @@ import pytest
 from checkout import call, environment
 from clones import clone_to, provenance, well
 
+from prm_scaling.provenance.crate import CRATE, read_crate
+from prm_scaling.provenance.record import sha256
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reviewers")]
 
 FILTER, PRM, CELL = (
@@ -114,6 +117,17 @@ def test_why_finds_the_committed_run_whole(pulled):
     assert status == 0, told
     assert "results/problems/math_pretrain.parquet" in told
     assert "All fits" in told
+
+
+def test_the_committed_crate_tells_of_the_committed_run(pulled):
+    """Wrong behaviour: results in git, and nothing there says when, with which code and on what they were made."""
+    told = read_crate(pulled / CRATE)
+    assert told, "after a run that is to be committed: ./run crate"
+    assert all(record["commit"] and record["seconds"] >= 0 for record in told.values())
+    recorded = {path: digest for record in told.values() for path, digest in record["outputs"].items()}
+    files = [path for path in (pulled / "results").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    here = {str(path.relative_to(pulled)): sha256(path) for path in files}
+    assert {path for path in here if recorded.get(path) != here[path]} == set()
 
 
 def test_why_names_what_was_tampered_with(changeable):

@@ -173,7 +173,7 @@ def test_an_unknown_scale_is_refused_with_those_there_are(scales, arguments, tol
     status, words = run(scales, "scale", *arguments)
     assert status == 1
     assert told in words
-    assert "there are default, paper, smoke. Choose with `./run scale NAME`" in words
+    assert "there are default, paper, smoke, studies. Choose with `./run scale NAME`" in words
     assert (scales / "params.yaml").read_text() == before
 
 

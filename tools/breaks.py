@@ -29,36 +29,37 @@ class Break:
     clean_up: Callable[[], None] = lambda: None
 
 
-def broken_off(ground: Ground, job: Made, victim: str, most: float = 3.0) -> None:
-    """Start a job and kill a process with a word in its command line in the midst of it."""
+def begun(ground: Ground, *command: str, **environment: str) -> tuple[Made, subprocess.Popen]:
+    """A costly job that is at work, and the `./run`, or another command, that runs it."""
+    job = ground.pick(*COSTLY)
     ground.undo(job)
-    process = ground.started(job.outputs[0])
+    target = str(job.outputs[0])
+    process = ground.start(*command, target, **environment) if command else ground.started(job.outputs[0])
     ground.wait_for(lambda: ground.processes(job.script), process)
-    ground.after(process, most)
-    ground.kill(victim)
-    ground.ended(process)
+    return job, process
 
 
 def kill_worker(ground: Ground) -> Break:
     """Kill -9 of a job."""
-    job = ground.pick(*COSTLY)
-    broken_off(ground, job, job.script)
+    job, process = begun(ground)
+    ground.after(process, 3)
+    ground.kill(job.script)
+    ground.ended(process)
     return Break(f"worker of {job.rule} killed", (job.outputs[0],))
 
 
 def kill_scheduler(ground: Ground) -> Break:
     """Kill -9 of Snakemake, whose job lives on."""
-    job = ground.pick(*COSTLY)
-    broken_off(ground, job, "bin/snakemake")
+    job, process = begun(ground)
+    ground.after(process, 3)
+    ground.kill("bin/snakemake")
+    ground.ended(process)
     return Break(f"Snakemake killed during {job.rule}", (job.outputs[0],))
 
 
 def kill_run(ground: Ground) -> Break:
     """Kill -9 of `./run` itself; Snakemake and its job live on."""
-    job = ground.pick(*COSTLY)
-    ground.undo(job)
-    process = ground.started(job.outputs[0])
-    ground.wait_for(lambda: ground.processes(job.script), process)
+    job, process = begun(ground)
     ground.after(process, 2)
     process.kill()
     process.wait()
@@ -181,8 +182,8 @@ def with_flip(ground: Ground, data: bytes) -> bytes:
 
 
 def edited(ground: Ground) -> Break:
-    """A digit of a table is another."""
-    path = ground.pick_file(".csv", ".md")
+    """A digit of a table, or of a model's description, is another."""
+    path = ground.pick_file(".csv", ".md", ".json")
     text = path.read_text()
     place = ground.random.choice([i for i, letter in enumerate(text) if letter.isdigit()] or [len(text)])
     digit = str((int(text[place]) + 1) % 10) if place < len(text) else "1"
@@ -237,40 +238,31 @@ def wrong_times(ground: Ground) -> Break:
     return Break(f"times of what {job.rule} made {days:+} days", (job.outputs[0],))
 
 
+def refused(ground: Ground, first: str, refusal: str, *command: str, **environment: str) -> Break:
+    """A `./run` beside one that is at work, or beside another command: it must be refused, and do no harm."""
+    job, process = begun(ground, *command, **environment)
+    status, words = ground.run()
+    if status == 0 or refusal not in words:
+        raise Unhealed(f"the second run was not refused: {words[-800:]}")
+    if ground.ended(process):
+        raise Unhealed("the first run did not end well")
+    return Break(f"./run beside {first} during {job.rule}: refused", (job.outputs[0],))
+
+
 def two_runs(ground: Ground) -> Break:
     """A second run is started beside a first one."""
-    job = ground.pick(*COSTLY)
-    ground.undo(job)
-    first = ground.started(job.outputs[0])
-    ground.wait_for(lambda: ground.processes(job.script), first)
-    status, words = ground.run()
-    if status == 0 or "another ./run is under way here (process" not in words:
-        raise Unhealed(f"the second run was not refused: {words[-800:]}")
-    if ground.ended(first):
-        raise Unhealed("the first run did not end well")
-    return Break(f"two runs during {job.rule}: the second was refused", (job.outputs[0],))
+    return refused(ground, "another", "another ./run is under way here (process")
 
 
 def beside_snakemake(ground: Ground) -> Break:
     """`./run` beside a Snakemake that was started by hand."""
-    job = ground.pick(*COSTLY)
-    ground.undo(job)
-    first = ground.start(sys.executable, "-m", "snakemake", "--cores", "1", str(job.outputs[0]), **on_path())
-    ground.wait_for(lambda: ground.processes(job.script), first)
-    status, words = ground.run()
-    if status == 0 or "another Snakemake is at work in this folder" not in words:
-        raise Unhealed(f"the second run was not refused: {words[-800:]}")
-    if ground.ended(first):
-        raise Unhealed("the first run did not end well")
-    return Break(f"./run beside snakemake during {job.rule}: refused", (job.outputs[0],))
+    command = (sys.executable, "-m", "snakemake", "--cores", "1")
+    return refused(ground, "snakemake", "another Snakemake is at work in this folder", *command, **on_path())
 
 
 def moved(ground: Ground) -> Break:
     """A run is killed whole, and goes on in another folder."""
-    job = ground.pick(*COSTLY)
-    ground.undo(job)
-    process = ground.started(job.outputs[0])
-    ground.wait_for(lambda: ground.processes(job.script), process)
+    job, process = begun(ground)
     ground.after(process, 2)
     ground.kill("")
     process.wait()

@@ -2,6 +2,7 @@
 
     python tools/faults.py --seed 1               # 30 faults
     python tools/faults.py --seed 1 --count 5 --kinds edited flipped
+    python tools/faults.py --seed 1 --record        # its table also goes to benchmarks/records/faults.md
 
 A small run is made whole once. Then, a fault at a time, a copy of it is broken, and run again: it has to end with the
 same results as the unbroken run, or to stop with an error that names the cause and the way out, and to end well when
@@ -14,11 +15,12 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from breaks import KINDS, Break
-from ground import Ground, NotPossible, Unhealed, content, lay_out
+from ground import ROOT, Ground, NotPossible, Unhealed, content, lay_out
 
 Kind = Callable[[Ground], Break]
 
@@ -84,6 +86,14 @@ def chosen(kinds: Sequence[Kind], count: int, seed: int) -> list[Kind]:
     return order
 
 
+def keep_record(asked: argparse.Namespace, rows: list[dict]) -> None:
+    """The table as a record beside those of the benchmarks."""
+    sys.path[:0] = [str(ROOT / "benchmarks")]
+    from common import record  # it brings PyTorch, which the breaking does without
+
+    record("faults", {"seed": asked.seed, "count": asked.count}, rows, ("snakemake", "dvc"))
+
+
 def main(arguments: list[str]) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,6 +101,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--kinds", nargs="*", default=[kind.__name__ for kind in KINDS])
     parser.add_argument("--finished", type=Path, help="folder of the unbroken run: made there, or used if it exists")
+    parser.add_argument("--record", action="store_true", help="write the table to benchmarks/records/faults.md, too")
     asked = parser.parse_args(arguments)
     kinds = [kind for kind in KINDS if kind.__name__ in asked.kinds]
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
@@ -99,15 +110,19 @@ def main(arguments: list[str]) -> int:
         if not finished.exists():
             finish(scratch / "laid out", finished)
             print(f"the unbroken run took {time.monotonic() - began:.0f} s", flush=True)
-        wanted, unhealed = content(finished), 0
+        wanted, rows = content(finished), []
         for number, kind in enumerate(chosen(kinds, asked.count, asked.seed), 1):
             began, seed = time.monotonic(), f"{asked.seed}-{number}"
             verdict, told, came = break_and_heal(kind, Ground(finished, scratch / f"run {seed}", seed), wanted)
-            unhealed += verdict == "NOT HEALED"
-            took = f"{time.monotonic() - began:4.0f} s"
-            print(f"{number:3} {verdict:17} {took}  {told} -> {came}", flush=True)
-        print(f"{asked.count - unhealed} of {asked.count} faults did no harm")
-    return int(unhealed > 0)
+            took = time.monotonic() - began
+            print(f"{number:3} {verdict:17} {took:4.0f} s  {told} -> {came}", flush=True)
+            cause = came.partition("\n")[0]
+            rows.append({"fault": told, "verdict": verdict, "seconds": took, "what came of it": cause})
+    if asked.record:
+        keep_record(asked, rows)
+    verdicts = Counter(row["verdict"] for row in rows)
+    print(", ".join(f"{verdict}: {count}" for verdict, count in verdicts.most_common()))
+    return int(verdicts["NOT HEALED"] > 0)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,10 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "plan":
+            if chosen.logs and not chosen.logs.is_dir():
+                raise NotRecorded(
+                    f"--logs {chosen.logs}: there is no such folder; records lie in logs/SCALE of a checkout"
+                )
             params = load_params(Path.cwd())
             graph, times = jobs(), read_times(chosen.logs or Path("logs", params.scale))
             print(Plan(params, graph, rates_of(Path.cwd()), measured(graph, times)).report(chosen.cores))

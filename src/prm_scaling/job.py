@@ -1,9 +1,11 @@
 """What every job of the workflow does first: its log, its threads; and the record beside what it makes."""
 
 import hashlib
+import io
 import json
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,13 +14,30 @@ from typing import Any
 
 from prm_scaling.provenance.record import checksums, keep, versions
 
+# Names of environment variables whose values are nobody's business; and who one is, in an address.
+SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIALS?)$", re.IGNORECASE)
+IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+:[^/\s@]*(?=@)")
+
+
+class Log(io.TextIOWrapper):
+    """A file of text without secrets: libraries name addresses, passwords and all, in their errors."""
+
+    def __init__(self, path: str, environment: Mapping[str, str]) -> None:
+        super().__init__(open(path, "wb"), line_buffering=True)  # noqa: SIM115 - it stays open for the job's life
+        secret = {value for name, value in environment.items() if SECRET.search(name) and len(value) > 5}
+        self._secret = re.compile("|".join(map(re.escape, sorted(secret, key=len, reverse=True))) or "(?!)")
+
+    def write(self, text: str) -> int:
+        """Write a text; secrets are looked for within each, as it comes."""
+        return super().write(self._secret.sub("***", IN_ADDRESS.sub("***", text)))
+
 
 def begin(log: str, threads: int) -> None:
-    """Sends output and errors to ``log`` as well as they come, keeps to ``threads`` threads, and keeps a record.
+    """Sends output and errors to ``log`` as they come, keeps to ``threads`` threads, and keeps a record.
 
     Snakemake gives a script its job as a global of the name ``snakemake``; a script run otherwise has no record.
     """
-    sys.stdout = sys.stderr = open(log, "w", buffering=1)  # noqa: SIM115 - it stays open for the job's life
+    sys.stdout = sys.stderr = Log(log, os.environ)
     os.environ.update({"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"})
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)

@@ -10,7 +10,7 @@ rule annotate:
 rule annotate_human:
     input:
         code("annotate_human"),
-        tokenizer=tokenizer_of_run(),
+        unpack(tokenizer_of_run),
         chains=f"{R}/chains/{{chains}}.parquet",
         problems=lambda w: problem_files(P.chains.sets[w.chains]),
     output:

@@ -10,7 +10,7 @@ rule chains:
 rule rate_chains:
     input:
         code("rate_chains"),
-        tokenizer=tokenizer_of_run(),
+        unpack(tokenizer_of_run),
         problems=lambda w: problem_files(P.chains.sets[w.chains]),
         solutions=lambda w: solution_files(P.chains.sets[w.chains]),
     output:

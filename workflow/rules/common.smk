@@ -117,8 +117,18 @@ def only(names):
 
 
 def model_files(folder):
-    """All files of a model made here: whoever reads it depends on its weights too."""
+    """All files of a PRM made here: whoever reads it depends on its weights too."""
     return [f"{folder}/{name}" for name in ("config.json", "model.safetensors")]
+
+
+def language_model_files(folder):
+    """All files of a language model made here, but for its tokenizer's."""
+    return [*model_files(folder), f"{folder}/generation_config.json"]
+
+
+def tokenizer_files(folder):
+    """All files of a tokenizer made here."""
+    return [f"{folder}/{name}" for name in ("tokenizer.json", "tokenizer_config.json")]
 
 
 def is_hub(model):
@@ -134,12 +144,15 @@ def described(model):
 def model_inputs(model):
     """What a job needs of a policy, judge or PRM base: its description, and its files if made here."""
     folder = f"{R}/models/{model}"
-    return [f"{folder}/model.json"] + ([] if is_hub(model) else [*model_files(folder), f"{folder}/tokenizer.json"])
+    made = [] if is_hub(model) else [*language_model_files(folder), *tokenizer_files(folder)]
+    return [f"{folder}/model.json", *made]
 
 
-def tokenizer_of_run():
-    """The tokenizer that steps are read with: the chains' policy's."""
-    return f"{R}/models/{P.chains.policy}/model.json"
+def tokenizer_of_run(w):
+    """The tokenizer that steps are read with: the chains' policy's, by its description; and its files if made here."""
+    folder = f"{R}/models/{P.chains.policy}"
+    files = [] if is_hub(P.chains.policy) else tokenizer_files(folder)
+    return {"tokenizer": f"{folder}/model.json", "tokenizer_files": files}
 
 
 def priority(model):

@@ -57,7 +57,7 @@ rule evaluate:
 rule grade_pool:
     input:
         code("grade_pool"),
-        tokenizer=tokenizer_of_run(),
+        unpack(tokenizer_of_run),
         chains=lambda w: chains_of(w.graded),
         problems=lambda w: problems_of(w.graded),
     output:

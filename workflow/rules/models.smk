@@ -20,8 +20,7 @@ rule make_tokenizer:
         code("make_tokenizer"),
         problems=PRETRAINING_PROBLEMS,
     output:
-        tokenizer=f"{R}/models/tokenizer/tokenizer.json",
-        config=f"{R}/models/tokenizer/tokenizer_config.json",
+        tokenizer_files(f"{R}/models/tokenizer"),
     log:
         f"logs/{P.scale}/models/tokenizer.log",
     conda:
@@ -43,7 +42,7 @@ rule make_documents:
     input:
         code("make_documents"),
         problems=PRETRAINING_PROBLEMS,
-        tokenizer=rules.make_tokenizer.output.tokenizer,
+        tokenizer=rules.make_tokenizer.output,
     output:
         f"{R}/models/documents/{{corpus}}.parquet",
     log:
@@ -68,15 +67,14 @@ rule make_documents:
 rule pretrain:
     input:
         code("pretrain"),
-        tokenizer=rules.make_tokenizer.output.tokenizer,
+        tokenizer=rules.make_tokenizer.output,
         documents=f"{R}/models/documents/ladder.parquet",
     output:
         description=f"{R}/models/{{model}}/model.json",
-        config=f"{R}/models/{{model}}/config.json",
-        weights=f"{R}/models/{{model}}/model.safetensors",
-        tokenizer=f"{R}/models/{{model}}/tokenizer.json",
+        model=language_model_files(f"{R}/models/{{model}}"),
+        tokenizer=tokenizer_files(f"{R}/models/{{model}}"),
         metrics=f"{R}/models/{{model}}/metrics.json",
-        kept=[f"{R}/models/{{model}}/checkpoint{i}/model.safetensors" for i in range(len(SHARES))],
+        kept=[f for i in range(len(SHARES)) for f in language_model_files(f"{R}/models/{{model}}/checkpoint{i}")],
     log:
         f"logs/{P.scale}/models/{{model}}.log",
     benchmark:
@@ -104,15 +102,14 @@ rule pretrain:
 use rule pretrain as train_variant with:
     input:
         code("pretrain"),
-        tokenizer=rules.make_tokenizer.output.tokenizer,
+        tokenizer=rules.make_tokenizer.output,
         documents=f"{R}/models/documents/{{model}}.parquet",
         files=lambda w: model_inputs(P.models.variants[w.model].base),
         base=lambda w: f"{R}/models/{P.models.variants[w.model].base}/model.json",
     output:
         description=f"{R}/models/{{model}}/model.json",
-        config=f"{R}/models/{{model}}/config.json",
-        weights=f"{R}/models/{{model}}/model.safetensors",
-        tokenizer=f"{R}/models/{{model}}/tokenizer.json",
+        model=language_model_files(f"{R}/models/{{model}}"),
+        tokenizer=tokenizer_files(f"{R}/models/{{model}}"),
         metrics=f"{R}/models/{{model}}/metrics.json",
     wildcard_constraints:
         model="|".join(P.models.variants) or "none",
@@ -130,17 +127,11 @@ rule early_model:
     input:
         code("early_model"),
         files=lambda w: model_inputs(P.early()[w.model][0]),
-        weights=lambda w: f"{R}/models/{P.early()[w.model][0]}/checkpoint{P.early()[w.model][1]}/model.safetensors",
+        kept=lambda w: language_model_files(f"{R}/models/{P.early()[w.model][0]}/checkpoint{P.early()[w.model][1]}"),
     output:
-        **{
-            name: f"{R}/models/{{model}}/{file}"
-            for name, file in {
-                "description": "model.json",
-                "config": "config.json",
-                "weights": "model.safetensors",
-                "tokenizer": "tokenizer.json",
-            }.items()
-        },
+        description=f"{R}/models/{{model}}/model.json",
+        model=language_model_files(f"{R}/models/{{model}}"),
+        tokenizer=tokenizer_files(f"{R}/models/{{model}}"),
     log:
         f"logs/{P.scale}/models/{{model}}.log",
     benchmark:

@@ -63,7 +63,7 @@ rule sample_pool:
 rule score_pool:
     input:
         code("score_pool"),
-        tokenizer=tokenizer_of_run(),
+        unpack(tokenizer_of_run),
         files=lambda w: [f for prm in P.prms_of(w.training, w.size) for f in model_files(f"{R}/train/{prm}")],
         prms=lambda w: [f"{R}/train/{prm}/prm.json" for prm in P.prms_of(w.training, w.size)],
         pools=lambda w: [f"{R}/search/pools/{pool}.parquet" for pool in P.pools_of(w.training, w.size)]
@@ -92,8 +92,8 @@ rule score_pool:
 use rule score_pool as score_checkpoints with:
     input:
         code("score_pool"),
-        tokenizer=tokenizer_of_run(),
-        files=[f"{folder}/model.safetensors" for prm in KEPT for folder in checkpoint_folders(prm)],
+        unpack(tokenizer_of_run),
+        files=[f for prm in KEPT for folder in checkpoint_folders(prm) for f in model_files(folder)],
         prms=[f"{folder}/prm.json" for prm in KEPT for folder in checkpoint_folders(prm)],
         pools=[f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet"] + validation_chains(GUIDED_DOMAIN),
     output:
@@ -116,8 +116,8 @@ use rule score_pool as score_checkpoints with:
 use rule score_pool as score_grid with:
     input:
         code("score_pool"),
-        tokenizer=tokenizer_of_run(),
-        files=lambda w: [f"{folder}/model.safetensors" for folder in checkpoints_of(w.size)],
+        unpack(tokenizer_of_run),
+        files=lambda w: [f for folder in checkpoints_of(w.size) for f in model_files(folder)],
         prms=lambda w: [f"{folder}/prm.json" for folder in checkpoints_of(w.size)],
         pools=[f"{R}/search/pools/{P.search.policy}-{GUIDED_DOMAIN}.parquet"] + validation_chains(GUIDED_DOMAIN),
     output:

@@ -21,8 +21,7 @@ rule train_prm:
         unpack(training_inputs),
     output:
         description=f"{R}/train/{{training}}-{{size}}-s{{seed}}/prm.json",
-        config=f"{R}/train/{{training}}-{{size}}-s{{seed}}/config.json",
-        weights=f"{R}/train/{{training}}-{{size}}-s{{seed}}/model.safetensors",
+        model=model_files(f"{R}/train/{{training}}-{{size}}-s{{seed}}"),
         metrics=f"{R}/train/{{training}}-{{size}}-s{{seed}}/metrics.json",
     log:
         f"logs/{P.scale}/train/{{training}}-{{size}}-s{{seed}}.log",
@@ -48,14 +47,10 @@ rule train_prm:
 use rule train_prm as train_prm_with_checkpoints with:
     output:
         description=f"{R}/train/{{training}}-{{size}}-s{{seed}}/prm.json",
-        config=f"{R}/train/{{training}}-{{size}}-s{{seed}}/config.json",
-        weights=f"{R}/train/{{training}}-{{size}}-s{{seed}}/model.safetensors",
+        model=model_files(f"{R}/train/{{training}}-{{size}}-s{{seed}}"),
         metrics=f"{R}/train/{{training}}-{{size}}-s{{seed}}/metrics.json",
-        kept=[
-            f"{R}/train/{{training}}-{{size}}-s{{seed}}/step{i}/model.safetensors"
-            for i in range(len(P.train.emergence))
-        ],
-        described=[f"{R}/train/{{training}}-{{size}}-s{{seed}}/step{i}/prm.json" for i in range(len(P.train.emergence))],
+        kept=[f"{folder}/prm.json" for folder in checkpoint_folders("{training}-{size}-s{seed}")],
+        kept_models=[f for folder in checkpoint_folders("{training}-{size}-s{seed}") for f in model_files(folder)],
     wildcard_constraints:
         training=P.train.ladder_set,
         size="|".join([P.train.size, *P.grid()]),

@@ -12,7 +12,7 @@ from prm_scaling.problems.record import Problem
 from prm_scaling.seeds import stream
 from prm_scaling.storage import read_records, write_records
 
-tokenizer = load_tokenizer(Path(snakemake.input.tokenizer).parent)
+tokenizer = load_tokenizer(Path(snakemake.input.tokenizer[0]).parent)
 problems = [p for path in snakemake.input.problems for p in read_records(path, Problem)]
 if len(problems) > snakemake.params.most:
     chosen = stream(snakemake.params.seed, "documents").choice(len(problems), snakemake.params.most, replace=False)

@@ -16,5 +16,5 @@ problems = [p for path in snakemake.input.problems for p in read_records(path, P
 documents = [write_document(p, snakemake.params.seed, **snakemake.params.rates) for p in problems]
 texts = ("".join(piece.text for piece in pieces) for _, pieces in documents)
 tokenizer = train_tokenizer(texts, snakemake.params.vocabulary)
-tokenizer.save_pretrained(Path(snakemake.output.tokenizer).parent)
+tokenizer.save_pretrained(Path(snakemake.output[0]).parent)
 print(f"{len(tokenizer)} tokens")

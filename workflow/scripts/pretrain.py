@@ -20,7 +20,7 @@ torch.set_num_threads(snakemake.threads)
 shape, pretraining = snakemake.params.shape, snakemake.params.pretraining
 folder = Path(snakemake.output.description).parent
 seed = seed_of(snakemake.params.seed, "model", snakemake.wildcards.model) % 2**31
-tokenizer = load_tokenizer(Path(snakemake.input.tokenizer).parent)
+tokenizer = load_tokenizer(Path(snakemake.input.tokenizer[0]).parent)
 if base := snakemake.input.get("base"):
     model, _ = load_language_model(Path(base).parent, "float32", "cpu")
     model.train()
@@ -28,8 +28,8 @@ else:
     model = new_model(shape["layers"], shape["width"], shape["heads"], len(tokenizer), seed)
 examples = [example(d) for d in read_records(snakemake.input.documents, Document)]
 settings = Settings(shape["steps"], pretraining["batch"], pretraining["learning_rate"], seed)
-kept = snakemake.output.kept if snakemake.params.keep else []
-keep = {step: Path(path).parent for step, path in zip(snakemake.params.keep, kept, strict=True)}
+folders = dict.fromkeys(Path(path).parent for path in snakemake.output.get("kept", ()))
+keep = dict(zip(snakemake.params.keep, folders, strict=True))
 work = Path(snakemake.params.work)
 metrics = fit(model, examples, next_token_loss, settings, work, keep, progress("steps"))
 model.save_pretrained(folder)

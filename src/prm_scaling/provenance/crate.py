@@ -21,7 +21,9 @@ from prm_scaling.provenance.recorded import NotRecorded
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 TITLE = "Scaling of process reward models and of search with them at test time"
 # Of a record, what is said of the action as it stands.
-PROPERTIES = ("parameters_sha256", "seed", "commit", "dirty", "threads", "seconds", "cpu_seconds", "megabytes")
+PROPERTIES = ("parameters_sha256", "seed", "commit", "dirty", "changed")
+COSTS = ("threads", "seconds", "cpu_seconds", "megabytes")
+CRATE = Path("ro-crate-metadata.json")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def write_crate(graph: Iterable[Job], scale: str) -> Told:
     records = [(job, record) for job, record in told if checksums(record["outputs"]) == record["outputs"]]
     if not records:
         raise NotRecorded(f"no job of scale {scale} left a record in logs/{scale}; `./run` makes results and records")
-    crate = ROCrate()
+    # The version that the profile builds on.
+    crate = ROCrate(version="1.1")
     crate.name = f"{TITLE}, scale {scale}"
     crate.description = "Every figure and table from raw problems, by Snakemake and DVC; see README.md."
     crate.license = "https://spdx.org/licenses/MIT"
@@ -62,6 +65,24 @@ def write_crate(graph: Iterable[Job], scale: str) -> Told:
     crate.root_dataset["mentions"] = actions
     crate.metadata.write(Path.cwd())
     return Told(len(records), unrecorded)
+
+
+def read_crate(path: Path = CRATE) -> dict[str, dict[str, Any]]:
+    """By a job's name what a crate tells of its run, as its record does; nothing where there is no crate."""
+    if not path.is_file():
+        return {}
+    entities = {entity["@id"]: entity for entity in json.loads(path.read_text())["@graph"]}
+    found = {}
+    for action in entities.values():
+        if action["@type"] == "CreateAction":
+            values = [entities[value["@id"]] for value in action["additionalProperty"]]
+            outputs = [entities[file["@id"]] for file in action["result"]]
+            found[action["name"]] = {
+                **{value["name"]: json.loads(value["value"]) for value in values},
+                "ended": action["endTime"],
+                "outputs": {file["name"]: file["sha256"] for file in outputs},
+            }
+    return found
 
 
 class Entities:
@@ -128,6 +149,7 @@ class Entities:
         ]
         action["result"] = [self.file(path, digest) for path, digest in record["outputs"].items()]
         action["additionalProperty"] = self.values(
-            {key: record[key] for key in PROPERTIES} | {f"machine.{k}": v for k, v in record["machine"].items()}
+            {key: record[key] for key in (*PROPERTIES, *COSTS)}
+            | {f"machine.{k}": v for k, v in record["machine"].items()}
         )
         return action

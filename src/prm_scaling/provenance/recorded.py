@@ -1,4 +1,4 @@
-"""What the committed run was: the hash of every result as dvc.lock has it, and which files no longer fit.
+"""What the committed run was, and what ran here: the hash of every result, and which files no longer fit.
 
 DVC and git are asked through their own commands.
 """
@@ -6,11 +6,13 @@ DVC and git are asked through their own commands.
 import hashlib
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from prm_scaling.provenance.record import outputs_of, sha256
 
 
 class NotRecorded(Exception):
@@ -30,23 +32,39 @@ def ask(*command: str) -> str:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The committed run of the active scale.
+    """The committed run of the active scale, and the jobs that ran here.
 
     ``hashes``: MD5 of every result that dvc.lock knows one by one. ``in_git``: results that git has, and whether each
     is as committed. ``stale``: phase -> path (or "command") -> what DVC says of it. ``commit``: where dvc.lock was
-    last changed; empty where it is not in git. All are empty where dvc.lock does not have the scale.
+    last changed; empty where it is not in git. All are empty where dvc.lock does not have the scale. ``made``: SHA-256
+    of what jobs have made here, by their own records.
     """
 
     hashes: dict[str, str]
     in_git: dict[str, bool]
     stale: dict[str, dict[str, str]]
     commit: str
+    made: dict[str, str] = field(default_factory=dict)
+
+    def is_as_made(self, path: str) -> bool:
+        """Whether a file is what a job has made here."""
+        return path in self.made and sha256(path) == self.made[path]
 
     def check(self, path: str) -> str:
-        """ "" if ``path`` is the recorded file, otherwise what is wrong with it, and what to do."""
+        """ "" if ``path`` is what its job made, here or in the committed run, else what is wrong, and what to do."""
         file = Path(path)
         if not file.is_file():
             return f"is not here: `dvc pull {path}` fetches it" if path in self.hashes else "is not here"
+        if self.is_as_made(path):
+            return ""
+        committed = self.check_committed(path)
+        if path in self.made and (committed or not self.hashes):
+            return f"is not what its job made: `./run {path} --force` makes it again"
+        return committed
+
+    def check_committed(self, path: str) -> str:
+        """The same of a file that is here, by the committed run alone; "" where that has another scale."""
+        file = Path(path)
         if not self.hashes:
             return ""
         if path in self.hashes:
@@ -64,15 +82,20 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def recorded(results: str) -> Recorded:
-    """The committed run whose results lie in ``results``; :class:`NotRecorded` where DVC cannot say."""
+def recorded(results: str, records: Path) -> Recorded:
+    """What is recorded of the run with these ``results`` and the ``records`` of its jobs, a folder a phase.
+
+    Raises:
+        NotRecorded: DVC cannot say.
+    """
+    made = {path: digest for file in sorted(records.glob("*/*.json")) for path, digest in outputs_of(file).items()}
     lock = Path("dvc.lock")
     stages = yaml.safe_load(lock.read_text())["stages"].values() if lock.exists() else []
     # The lock is of one scale at a time.
     stages = [stage for stage in stages if stage["params"]["params.yaml"]["results"] == results]
     outs = [out for stage in stages for out in stage["outs"]]
     if not outs:
-        return Recorded({}, {}, {}, "")
+        return Recorded({}, {}, {}, "", made)
     hashes = {out["path"]: out["md5"] for out in outs if not out["md5"].endswith(".dir")}
     listed = json.loads(ask("dvc", "ls", "--recursive", "--dvc-only", "--show-hash", "--json", "."))
     hashes.update({entry["path"]: entry["md5"] for entry in listed if entry.get("md5")})
@@ -85,6 +108,7 @@ def recorded(results: str) -> Recorded:
         {path: path not in touched for path in tracked},
         stale_phases(json.loads(ask("dvc", "status", "--json"))),
         ask("git", "log", "-1", "--format=%h of %cs", "--", "dvc.lock").strip() if committed else "",
+        made,
     )
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prm_scaling.config import load_params
+from prm_scaling.job import read_json
 from prm_scaling.provenance.compare import DIFFERENT, Comparison, compare, stated_noise, worst
 from prm_scaling.provenance.graph import Job, data_of, makers
+from prm_scaling.provenance.record import checksums, path_of
 from prm_scaling.provenance.recorded import NotRecorded, Recorded, recorded
 
 # What a job can read besides its inputs: the workflow and its parameters.
@@ -65,8 +67,13 @@ def rebuild(job: Job, folder: Path, cores: str) -> None:
 
 
 def differing_surroundings(job: Job, known: Recorded) -> Iterator[str]:
-    """What of the phase is not as in the recorded run: code and parameters."""
-    for path, what in known.stale.get(job.phase, {}).items():
+    """What is not as in the recorded run: of the job's inputs where it ran here, else of its phase."""
+    differing = known.stale.get(job.phase, {})
+    if all(map(known.is_as_made, job.output)):
+        before = read_json(path_of(job.log[0]))["inputs"]
+        now = checksums(before)
+        differing = {path: "modified" for path, digest in before.items() if now.get(path) != digest}
+    for path, what in differing.items():
         yield f"  {path}: {what} since the recorded run"
 
 
@@ -89,7 +96,8 @@ def report(job: Job, found: list[Comparison], seconds: float, noted: list[str]) 
 def verify(node: str, graph: list[Job], cores: str, keep: bool) -> int:
     """Rebuild and compare one node of the checkout in the current folder; the exit status, 1 where it differs."""
     made, job = makers(graph), job_of(node, graph)
-    known = recorded(load_params(Path.cwd()).results)
+    params = load_params(Path.cwd())
+    known = recorded(params.results, Path("logs", params.scale))
     refuse_other_inputs(job, made, known)
     # Beside the checkout's own checkpoints: on a cluster that is a folder which all machines see.
     folder = Path("work", "verify", f"{Path(job.output[0]).parent.name}-{Path(job.output[0]).stem}-{os.getpid()}")

@@ -46,9 +46,11 @@ def phases_of_rules() -> dict[str, str]:
     """The phase of each rule, in the order in which the Snakefile includes the phases."""
     snakefile = WORKFLOW.parent / "Snakefile"
     order = re.findall(r"rules/(\w+)\.smk", snakefile.read_text()) if snakefile.exists() else []
-    files = {path.stem: path for path in sorted((WORKFLOW / "rules").glob("*.smk"))}
+    rules = WORKFLOW / "rules"
+    # A phase is a file, and a folder of that name where it has more parts.
+    files = {path.stem: [path, *sorted((rules / path.stem).glob("*.smk"))] for path in sorted(rules.glob("*.smk"))}
     names = [*(name for name in order if name in files), *(name for name in files if name not in order)]
-    return {rule: phase for phase in names for rule in RULE.findall(files[phase].read_text())}
+    return {rule: phase for phase in names for path in files[phase] for rule in RULE.findall(path.read_text())}
 
 
 def scale() -> str:
