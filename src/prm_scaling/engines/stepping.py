@@ -17,6 +17,7 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaMod
 from transformers.models.mistral.modeling_mistral import MistralDecoderLayer, MistralModel
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model
 
+Layer = Qwen2DecoderLayer | LlamaDecoderLayer | MistralDecoderLayer
 # The same computation, apart from the biases of Qwen2's projections: Qwen2 and Qwen2.5, Llama and SmolLM2, Mistral.
 KINDS = {Qwen2Model: Qwen2DecoderLayer, LlamaModel: LlamaDecoderLayer, MistralModel: MistralDecoderLayer}
 
@@ -35,18 +36,18 @@ def stepping(model: PreTrainedModel) -> nn.Module | None:
     (offloading, say). Called with ``input_ids`` and ``position_ids`` (rows, 1), ``attention_mask`` (rows, 1, 1, all),
     added to the scores, or ``None``, and ``past_key_values``; returns hidden states (rows, width).
     """
-    kind = KINDS.get(type(model))
-    if kind is None or model.config._attn_implementation != "sdpa" or any("forward" in vars(m) for m in model.modules()):
+    layers, replaced = getattr(model, "layers", ()), any("forward" in vars(m) for m in model.modules())
+    known = all(type(layer) is KINDS.get(type(model)) for layer in layers)
+    if not layers or not known or replaced or model.config._attn_implementation != "sdpa":
         return None
-    assert all(type(layer) is kind for layer in model.layers)
-    return run_by(model, partial(_model, layers=[_by_parts(layer) for layer in model.layers], norm=_norm(model.norm)))
+    return run_by(model, partial(_model, layers=[_by_parts(layer) for layer in layers], norm=_norm(model.norm)))
 
 
 def _norm(norm: nn.Module) -> nn.Module:
     return run_by(norm, lambda self, x: rms_norm(x, self.weight.shape, self.weight, self.variance_epsilon))
 
 
-def _by_parts(layer: nn.Module) -> nn.Module:
+def _by_parts(layer: Layer) -> nn.Module:
     attention = run_by(layer.self_attn, _attention)
     before, after = _norm(layer.input_layernorm), _norm(layer.post_attention_layernorm)
     return run_by(layer, partial(_layer, attention=attention, before=before, after=after))
