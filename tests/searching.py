@@ -3,6 +3,8 @@
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import torch
+
 from prm_scaling.engines.interface import Extension, Scored
 from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
 from prm_scaling.problems.record import Question
@@ -39,6 +41,11 @@ def params(
 def last_lines(asked) -> list[str | None]:
     """The answer of a scripted path is its last line, if the policy ended it."""
     return [text_of(p.tokens).split("\n")[-1] or None if p.whole else None for _, p in asked]
+
+
+def random_tokens(seed: int, *lengths: int) -> list[tuple[int, ...]]:
+    generator = torch.Generator().manual_seed(seed)
+    return [tuple(torch.randint(2, 500, (n,), generator=generator).tolist()) for n in lengths]
 
 
 @contextmanager

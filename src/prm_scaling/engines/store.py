@@ -30,7 +30,7 @@ class Store:
     def __init__(self, model: PreTrainedModel, megabytes: int):
         """A budget of ``megabytes`` (2**20 bytes); ``ValueError`` for a model with other attention than full."""
         config = model.config.get_text_config()
-        kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+        kinds = set(getattr(config, "layer_types", None) or [_kind(config)])
         if kinds != {"full_attention"}:
             raise ValueError(
                 f"{config.model_type}: its layers are {sorted(kinds)}, and this engine keeps keys and values of full "
@@ -156,6 +156,12 @@ class Store:
         self.free(np.arange(self.capacity, 0, -1, dtype=np.int64))
 
 
+def _kind(config) -> str:
+    """Of the layers of a model whose configuration does not list their kinds."""
+    window = getattr(config, "sliding_window", None)
+    return "full_attention" if window is None or window >= config.max_position_embeddings else "sliding_attention"
+
+
 class StoredCache(Cache):
     """A store as transformers' models see it, pointed at the tokens of one forward pass."""
 
@@ -177,6 +183,12 @@ class StoredCache(Cache):
     def update(self, key_states, value_states, layer_idx, *args, **kwargs):
         """Writes new keys and values (batch, heads, new, dim); (batch, heads, all, dim) of both."""
         layer = self._store.layers[layer_idx]
+        heads, width = layer.shape[2:]
+        if not (key_states.shape[1::2] == value_states.shape[1::2] == (heads, width)):
+            raise ValueError(
+                f"keys {tuple(key_states.shape)} and values {tuple(value_states.shape)} where the model's "
+                f"configuration says {heads} heads of {width}: this engine cannot keep them; use `engine.name: vllm`"
+            )
         both = torch.stack((key_states.transpose(1, 2), value_states.transpose(1, 2)), dim=2)
         # A masked NaN would still spread to its neighbours in a batch, as 0 times NaN is NaN.
         layer.index_copy_(0, self._fresh, both.nan_to_num_().view(-1, *layer.shape[1:]))
