@@ -47,6 +47,7 @@ class Store:
         self.values = np.zeros(1, dtype=np.float32)
         self._free, self._count = EMPTY, 0
         self.radix = Radix()
+        self._last: tuple[str, tuple[int, ...], Node | None] = "", (), None
         self.reserved = 0
 
     def _tensor(self, slots: int) -> torch.Tensor:
@@ -79,7 +80,7 @@ class Store:
             tokens: the prefix.
             reserve: tokens for which room is kept beyond them.
         """
-        node, held = self.radix.match(name, tokens)
+        node, held = self._match(name, tokens)
         lacking = len(tokens) - held
         if not self._make_room(lacking + reserve):
             node.pins -= 1
@@ -89,7 +90,17 @@ class Store:
             above, node = node, self.radix.attach(node, tokens[held:], self.allocate(lacking), ready=False)
             above.pins -= 1
             node.pins += 1
+        self._last = name, tokens, node
         return node, lacking
+
+    def _match(self, name: str, tokens: tuple[int, ...]) -> tuple[Node, int]:
+        """As :meth:`Radix.match`; samples of one prefix come one after the other, and only the first walks the tree."""
+        last_name, last_tokens, node = self._last
+        # A node that somebody needs is still in the tree, and is still where its tokens end.
+        if node is not None and node.pins and last_name == name and last_tokens == tokens:
+            node.pins += 1
+            return node, len(tokens)
+        return self.radix.match(name, tokens)
 
     def adopt(self, node: Node, tokens: tuple[int, ...]) -> tuple[np.ndarray, int]:
         """Slots for the last tokens of ``tokens``, those that no path below ``node`` has yet, and their number."""
@@ -140,7 +151,7 @@ class Store:
 
     def forget(self) -> None:
         """Empty all trees; the memory is kept for the next."""
-        self.radix = Radix()
+        self.radix, self._last = Radix(), ("", (), None)
         self._free, self._count, self.reserved = EMPTY, 0, 0
         self.free(np.arange(self.capacity, 0, -1, dtype=np.int64))
 

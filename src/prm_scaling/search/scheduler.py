@@ -154,8 +154,7 @@ class Scheduler:
         ]
         extensions, seconds = self._timed(self._policy.extend, requests)
         parts = shares(seconds, [e.computed + e.fed for e in extensions])
-        grown: dict[int, list[Path]] = {id(s): [] for s in searches}
-        for (search, path, sample), e, part in zip(asked, extensions, parts, strict=True):
+        for (search, path, _), e, part in zip(asked, extensions, parts, strict=True):
             ledger, prefix = search.ledger, len(search.prompt) + len(path.tokens)
             ledger.generated += len(e.tokens)
             ledger.prompt_computed += e.computed
@@ -163,10 +162,12 @@ class Scheduler:
             ledger.policy_calls += 1
             ledger.policy_flops += self._sizes[0].flops(prefix - e.computed, prefix + e.fed)
             ledger.generate_seconds += part
-            new = self._extended(path, sample, e, isinstance(search.request, Solve))
-            self._count_faults(ledger, path, new)
+        grown: dict[int, list[Path]] = {id(s): [] for s in searches}
+        for (search, path, sample), e in zip(asked, extensions, strict=True):
+            new = self._extended(search, path, sample, e)
+            self._count_faults(search.ledger, path, new)
             grown[id(search)].append(new)
-        return [[replace(path, spent=s.ledger.generated) for path in grown[id(s)]] for s in searches]
+        return [grown[id(s)] for s in searches]
 
     def _sampling(self, request: Request, path: Path) -> Sampling:
         assert isinstance(request, Step | Solve)
@@ -177,20 +178,22 @@ class Scheduler:
             return Sampling(temperature, 1.0, limits.step_tokens * left)
         return Sampling(temperature, 1.0, limits.step_tokens, stop=(limits.separator,))
 
-    def _extended(self, path: Path, sample: int, extension: Extension, to_the_end: bool) -> Path:
+    def _extended(self, search: Search, path: Path, sample: int, extension: Extension) -> Path:
         start, tokens = len(path.tokens), extension.tokens
+        to_the_end = isinstance(search.request, Solve)
         if to_the_end:
             ends = tuple(start + end for end in self._segment(tokens))
         else:
             ends = (start + len(tokens),) if tokens else ()
-        return replace(
-            path,
+        return Path(
             name=(*path.name, sample),
             tokens=path.tokens + tokens,
             ends=path.ends + ends,
+            rewards=path.rewards,
             # A step that ran into its limit has no end to be rated at: the path is cut here.
             finished=to_the_end or extension.finish != "stop",
             whole=extension.finish == "end",
+            spent=search.ledger.generated,
         )
 
     def _count_faults(self, ledger: Ledger, old: Path, new: Path) -> None:
