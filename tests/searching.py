@@ -73,10 +73,19 @@ class Run:
     """One strategy over questions ``Q0 ``, ``Q1 ``, ... (or ``Q ``) on scripted engines."""
 
     def __init__(
-        self, strategy, budget, tree, rewards, questions=("Q ",), limits=LIMITS, seed=0, clock=None, **options
+        self,
+        strategy,
+        budget,
+        tree,
+        rewards,
+        questions=("Q ",),
+        limits=LIMITS,
+        seed=0,
+        clock=time.perf_counter,
+        **options,
     ):
         self.policy, self.scorer = ScriptedPolicy(tree), ScriptedScorer(rewards)
-        given = (limits, SIZES, seed, last_lines, text_of, clock or time.perf_counter)
+        given = (limits, SIZES, seed, last_lines, text_of, clock)
         scheduler = Scheduler(self.policy, self.scorer, line_ends, *given)
         asked = [(Question(text, "math", text), tokens_of(text)) for text in questions]
         self.results = scheduler.run(asked, lambda: strategy(budget, params(**options), limits.max_steps))
