@@ -1,5 +1,6 @@
 """Searches on scripted engines, for the tests of the strategies and of the scheduler."""
 
+import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -71,9 +72,21 @@ def line_ends(tokens: tuple[int, ...]) -> tuple[int, ...]:
 class Run:
     """One strategy over questions ``Q0 ``, ``Q1 ``, ... (or ``Q ``) on scripted engines."""
 
-    def __init__(self, strategy, budget, tree, rewards, questions=("Q ",), limits=LIMITS, seed=0, **options):
+    def __init__(
+        self,
+        strategy,
+        budget,
+        tree,
+        rewards,
+        questions=("Q ",),
+        limits=LIMITS,
+        seed=0,
+        clock=time.perf_counter,
+        **options,
+    ):
         self.policy, self.scorer = ScriptedPolicy(tree), ScriptedScorer(rewards)
-        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed, last_lines, text_of)
+        given = (limits, SIZES, seed, last_lines, text_of, clock)
+        scheduler = Scheduler(self.policy, self.scorer, line_ends, *given)
         asked = [(Question(text, "math", text), tokens_of(text)) for text in questions]
         self.results = scheduler.run(asked, lambda: strategy(budget, params(**options), limits.max_steps))
         self.paths, self.ledger = self.results[0]

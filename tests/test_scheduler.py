@@ -1,6 +1,9 @@
 """The scheduler merges the requests of all searches; the ledger counts what they cost."""
 
 import dataclasses
+import gc
+import itertools
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -183,28 +186,35 @@ def test_a_questions_ledger_does_not_depend_on_the_others(name):
     assert together == alone
 
 
-def test_shares_of_the_time_add_up_to_the_time(monkeypatch):
+def test_shares_of_the_time_add_up_to_the_time():
     """Wrong behaviour: seconds that nobody is charged, or that two are."""
-    import prm_scaling.search.scheduler as module
-
-    ticks = iter(range(10000))
-    clock = []
-
-    def perf_counter() -> float:
-        clock.append(float(next(ticks)))
-        return clock[-1]
-
-    monkeypatch.setattr(module.time, "perf_counter", perf_counter)
+    ticks = itertools.count()
     names = [f"Q{i} " for i in range(3)]
     tree = {k.replace("Q ", n): v for n in names for k, v in BEAM_TREE.items()}
     rewards = {k.replace("Q ", n): v for n in names for k, v in BEAM_REWARDS.items()}
-    run = Run(beam, 4, tree, rewards, names)
+    run = Run(beam, 4, tree, rewards, names, clock=lambda: float(next(ticks)))
     # Every call takes one tick: 3 to the policy, 3 to the PRM. A round asks the clock four times: three ticks, of
     # which one is the engine's.
     assert sum(ledger.generate_seconds for _, ledger in run.results) == pytest.approx(3.0)
     assert sum(ledger.score_seconds for _, ledger in run.results) == pytest.approx(3.0)
     assert sum(ledger.scheduler_seconds for _, ledger in run.results) == pytest.approx(6 * 2.0)
     assert {f.name for f in dataclasses.fields(Ledger)} == set(run.ledger.values())
+
+
+def test_the_collector_of_garbage_is_left_as_it_was():
+    """Wrong behaviour: objects that are never freed again after a search, also after one that fails."""
+    frozen = []
+
+    class Watched(ScriptedPolicy):
+        def extend(self, requests):
+            frozen.append(gc.get_freeze_count())
+            return super().extend(requests)
+
+    scheduler = Scheduler(Watched({"Q ": ["a" + END]}), None, line_ends, LIMITS, SIZES, 0)
+    for text, ends in (("Q ", nullcontext()), ("no script ", pytest.raises(KeyError))):
+        with ends:
+            scheduler.run([(Question("q", "math", ""), tokens_of(text))], lambda: sampling(1, params(), 9))
+        assert frozen.pop() > 0 and gc.get_freeze_count() == 0
 
 
 def test_a_cost_record_has_every_count_of_a_ledger():

@@ -17,7 +17,6 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaMod
 from transformers.models.mistral.modeling_mistral import MistralDecoderLayer, MistralModel
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model
 
-Layer = Qwen2DecoderLayer | LlamaDecoderLayer | MistralDecoderLayer
 # The same computation, apart from the biases of Qwen2's projections: Qwen2 and Qwen2.5, Llama and SmolLM2, Mistral.
 KINDS = {Qwen2Model: Qwen2DecoderLayer, LlamaModel: LlamaDecoderLayer, MistralModel: MistralDecoderLayer}
 
@@ -43,11 +42,11 @@ def stepping(model: PreTrainedModel) -> nn.Module | None:
     return run_by(model, partial(_model, layers=[_by_parts(layer) for layer in layers], norm=_norm(model.norm)))
 
 
-def _norm(norm: nn.Module) -> nn.Module:
+def _norm(norm) -> nn.Module:
     return run_by(norm, lambda self, x: rms_norm(x, self.weight.shape, self.weight, self.variance_epsilon))
 
 
-def _by_parts(layer: Layer) -> nn.Module:
+def _by_parts(layer) -> nn.Module:
     attention = run_by(layer.self_attn, _attention)
     before, after = _norm(layer.input_layernorm), _norm(layer.post_attention_layernorm)
     return run_by(layer, partial(_layer, attention=attention, before=before, after=after))
