@@ -15,8 +15,10 @@ They take turns, after a problem that does not count; a ratio compares two neigh
 The budget is the same in tokens: best-of-N has N solutions on both sides, beam search and particle filtering N paths
 a level, and treequest goes on for each problem until it has generated what this project's MCTS generated for it. What
 differs all the same (lengths are sampled; its-hub's first level has N/M paths instead of N) is counted and divided
-out: `times faster` is the ratio of seconds a generated token. Seconds are the processor's: with one thread they are
-those of the wall on a quiet machine, and what else runs there does not lengthen them.
+out: `times faster` is the ratio of wall seconds a generated token, its median over the repeats with the least and the
+most; `by processor` the same of the processor's seconds, which what else runs on the machine lengthens less. `in
+models` is the share of this project's time within forward passes of both models, keys and values included, and `at
+most` the ratio that it would have if nothing else took it any time.
 
 The peers bring no model of their own that runs without a server, so theirs is `transformers.generate` here, in the
 best shape that their interfaces allow:
@@ -90,8 +92,13 @@ class Contest:
 
 
 def times_faster(own: Cost, peer: Cost) -> float:
-    """The ratio of seconds a generated token."""
+    """The ratio of wall seconds a generated token."""
     return (peer.seconds / sum(peer.tokens)) / (own.seconds / sum(own.tokens))
+
+
+def by_processor(own: Cost, peer: Cost) -> float:
+    """The same of the processor's seconds."""
+    return (peer.processor / sum(peer.tokens)) / (own.processor / sum(own.tokens))
 
 
 def compared(contest: Contest, strategy: str, budget: int, count: int, alone: int, repeats: int) -> list[dict]:
@@ -124,6 +131,9 @@ def compared(contest: Contest, strategy: str, budget: int, count: int, alone: in
             row["peer reward"] = statistics.median(b.reward for _, b in pairs)
         row |= {"times fewer computed": statistics.median(read), "times faster": statistics.median(faster)}
         row |= {"least": min(faster), "most": max(faster)}
+        row["in models"] = statistics.median(a.passes / a.seconds for a, _ in pairs)
+        row["at most"] = statistics.median(times_faster(a, b) * a.seconds / a.passes for a, b in pairs)
+        row["by processor"] = statistics.median(by_processor(a, b) for a, b in pairs)
         rows.append(row)
     return rows
 

@@ -5,7 +5,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -45,6 +45,39 @@ SECTIONS = {
 }
 
 
+class Passes:
+    """The wall seconds that were spent within forward passes of some modules, reading and writing keys and values too.
+
+    Attributes:
+        seconds: so far.
+    """
+
+    def __init__(self, *modules: torch.nn.Module):
+        self.seconds = self._began = 0.0
+        for module in modules:
+            module.register_forward_pre_hook(self._begin)
+            module.register_forward_hook(self._end)
+
+    def _begin(self, *_: object) -> None:
+        self._began = time.perf_counter()
+
+    def _end(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+class Clock:
+    """The seconds since it was made."""
+
+    def __init__(self, passes: Passes):
+        self._passes, self._in_passes = passes, passes.seconds
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float, float]:
+        """Of the wall's clock, of the processor, and of the wall's clock within forward passes."""
+        wall, processor = time.perf_counter() - self._wall, time.process_time() - self._processor
+        return wall, processor, self._passes.seconds - self._in_passes
+
+
 @dataclass(frozen=True)
 class Task:
     """What both sides are given.
@@ -55,6 +88,7 @@ class Task:
         questions: each with its prompt's ids.
         rows: sequences that are decoded together.
         ends: whether solutions end by themselves; where none does, no answer is chosen and no reward reported.
+        passes: the time of both models' forward passes.
     """
 
     policy: PreTrainedModel
@@ -65,6 +99,11 @@ class Task:
     questions: list[tuple[Question, Tokens]]
     rows: int
     ends: bool
+    passes: Passes = field(init=False)
+
+    def __post_init__(self) -> None:
+        heads = self.policy.get_output_embeddings(), self.prm.score
+        object.__setattr__(self, "passes", Passes(self.policy.base_model, self.prm.base_model, *heads))
 
 
 @dataclass
@@ -72,13 +111,17 @@ class Cost:
     """One run.
 
     Attributes:
-        seconds: of the processor.
+        seconds: of the wall's clock.
+        processor: seconds of the processor.
+        passes: seconds of the wall's clock within forward passes of the models.
         tokens: generated for each problem.
         computed: tokens that policy and PRM read or were fed, without padding.
         reward: the mean score of what was chosen.
     """
 
     seconds: float
+    processor: float
+    passes: float
     tokens: list[int]
     computed: int
     reward: float
@@ -173,12 +216,12 @@ class Project:
                 return particles(budget, seed, depth)
             return STRATEGIES[STRATEGY_OF[strategy]](budget, parameters(SECTIONS), depth)
 
-        began = time.process_time()
+        clock = Clock(task.passes)
         results = scheduler.run(questions, start)
-        seconds = time.process_time() - began
+        seconds = clock.read()
         how = "min" if strategy == "best_of_n" else "last"
         best = [max((aggregate(p.rewards, how) for p in paths if p.rewards), default=0.0) for paths, _ in results]
         ledgers = [ledger for _, ledger in results]
         # The last token of a step is fed when its path goes on, and counts among the prompt's then.
         computed = sum(x.prompt_computed + x.generated - x.policy_calls + x.prm_computed for x in ledgers)
-        return Cost(seconds, [ledger.generated for ledger in ledgers], computed, statistics.mean(best))
+        return Cost(*seconds, [ledger.generated for ledger in ledgers], computed, statistics.mean(best))

@@ -4,7 +4,6 @@ import asyncio
 import math
 import random
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +15,7 @@ from its_hub.core.algorithms.bon import BestOfN
 from its_hub.core.algorithms.particle_gibbs import ParticleFiltering
 from its_hub.core.lms.step_generation import StepGeneration
 from its_hub.core.orchestrator import LMOrchestrator
-from peers_own import BRANCHING, Cost, Task, Tokens
+from peers_own import BRANCHING, Clock, Cost, Task, Tokens
 from transformers import GenerationConfig, StoppingCriteria
 from treequest import StandardMCTS
 
@@ -253,15 +252,15 @@ class Hub:
         async def all_at_once() -> list:
             return await asyncio.gather(*(algorithm.ainfer(self._policy, text, budget, False) for text in texts))
 
-        began = time.process_time()
+        clock = Clock(self._task.passes)
         if together:
             results = asyncio.run(all_at_once())
         else:
             results = [algorithm.infer(self._policy, text, budget, False) for text in texts]
-        seconds = time.process_time() - began
+        seconds = clock.read()
         best = [max(self._scores(result)) for result in results]
         tokens = [self._models.generated[q.id] for q, _ in questions]
-        return Cost(seconds, tokens, self._models.generator.computed, statistics.mean(best))
+        return Cost(*seconds, tokens, self._models.generator.computed, statistics.mean(best))
 
     @staticmethod
     def _scores(result) -> list[float]:
@@ -311,15 +310,15 @@ class Quest:
         trees = [Tree(prompt, algorithm, most) for (_, prompt), most in zip(questions, tokens, strict=True)]
         torch.manual_seed(seed)
         self._generator.computed = 0
-        began = time.process_time()
+        clock = Clock(self._task.passes)
         for group in [trees] if together else [[tree] for tree in trees]:
             live = group
             while live:
                 self._round(live)
                 live = [t for t in live if t.generated < t.tokens and t.revisits < revisits]
-        seconds = time.process_time() - began
+        seconds = clock.read()
         best = statistics.mean(t.reward() for t in trees)
-        return Cost(seconds, [t.generated for t in trees], self._generator.computed, best)
+        return Cost(*seconds, [t.generated for t in trees], self._generator.computed, best)
 
     def _round(self, trees: Sequence[Tree]) -> None:
         """Every tree expands one node."""

@@ -1,7 +1,10 @@
 """Searches on scripted engines, for the tests of the strategies and of the scheduler."""
 
+import time
 from contextlib import contextmanager
 from types import SimpleNamespace
+
+import torch
 
 from prm_scaling.engines.interface import Extension, Scored
 from prm_scaling.engines.scripted import END, ScriptedPolicy, ScriptedScorer, text_of, tokens_of
@@ -41,6 +44,11 @@ def last_lines(asked) -> list[str | None]:
     return [text_of(p.tokens).split("\n")[-1] or None if p.whole else None for _, p in asked]
 
 
+def random_tokens(seed: int, *lengths: int) -> list[tuple[int, ...]]:
+    generator = torch.Generator().manual_seed(seed)
+    return [tuple(torch.randint(2, 500, (n,), generator=generator).tolist()) for n in lengths]
+
+
 @contextmanager
 def fed(model):
     """The shapes (rows, tokens) of what a model is fed meanwhile."""
@@ -64,9 +72,21 @@ def line_ends(tokens: tuple[int, ...]) -> tuple[int, ...]:
 class Run:
     """One strategy over questions ``Q0 ``, ``Q1 ``, ... (or ``Q ``) on scripted engines."""
 
-    def __init__(self, strategy, budget, tree, rewards, questions=("Q ",), limits=LIMITS, seed=0, **options):
+    def __init__(
+        self,
+        strategy,
+        budget,
+        tree,
+        rewards,
+        questions=("Q ",),
+        limits=LIMITS,
+        seed=0,
+        clock=time.perf_counter,
+        **options,
+    ):
         self.policy, self.scorer = ScriptedPolicy(tree), ScriptedScorer(rewards)
-        scheduler = Scheduler(self.policy, self.scorer, line_ends, limits, SIZES, seed, last_lines, text_of)
+        given = (limits, SIZES, seed, last_lines, text_of, clock)
+        scheduler = Scheduler(self.policy, self.scorer, line_ends, *given)
         asked = [(Question(text, "math", text), tokens_of(text)) for text in questions]
         self.results = scheduler.run(asked, lambda: strategy(budget, params(**options), limits.max_steps))
         self.paths, self.ledger = self.results[0]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from searching import fed
+from searching import fed, random_tokens
 
 from prm_scaling.engines.interface import Extend, Sampling, Score
 from prm_scaling.engines.radix import EMPTY, Node, Radix
@@ -17,11 +17,6 @@ from prm_scaling.engines.transformers import TransformersPolicy, TransformersSco
 from prm_scaling.seeds import seed_of
 
 SAMPLED = Sampling(temperature=1.0, top_p=1.0, max_tokens=12)
-
-
-def random_tokens(seed: int, *lengths: int) -> list[tuple[int, ...]]:
-    generator = torch.Generator().manual_seed(seed)
-    return [tuple(torch.randint(2, 500, (n,), generator=generator).tolist()) for n in lengths]
 
 
 @pytest.fixture(scope="module")

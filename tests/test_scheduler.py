@@ -1,6 +1,9 @@
 """The scheduler merges the requests of all searches; the ledger counts what they cost."""
 
 import dataclasses
+import gc
+import itertools
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -25,8 +28,10 @@ from prm_scaling.search import STRATEGIES
 from prm_scaling.search.beam import beam
 from prm_scaling.search.ledger import Ledger, Size
 from prm_scaling.search.record import Cost
+from prm_scaling.search.router import router
 from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Scheduler
+from prm_scaling.search.turns import turns
 
 # --- the scheduler ---
 
@@ -183,22 +188,13 @@ def test_a_questions_ledger_does_not_depend_on_the_others(name):
     assert together == alone
 
 
-def test_shares_of_the_time_add_up_to_the_time(monkeypatch):
+def test_shares_of_the_time_add_up_to_the_time():
     """Wrong behaviour: seconds that nobody is charged, or that two are."""
-    import prm_scaling.search.scheduler as module
-
-    ticks = iter(range(10000))
-    clock = []
-
-    def perf_counter() -> float:
-        clock.append(float(next(ticks)))
-        return clock[-1]
-
-    monkeypatch.setattr(module.time, "perf_counter", perf_counter)
+    ticks = itertools.count()
     names = [f"Q{i} " for i in range(3)]
     tree = {k.replace("Q ", n): v for n in names for k, v in BEAM_TREE.items()}
     rewards = {k.replace("Q ", n): v for n in names for k, v in BEAM_REWARDS.items()}
-    run = Run(beam, 4, tree, rewards, names)
+    run = Run(beam, 4, tree, rewards, names, clock=lambda: float(next(ticks)))
     # Every call takes one tick: 3 to the policy, 3 to the PRM. A round asks the clock four times: three ticks, of
     # which one is the engine's.
     assert sum(ledger.generate_seconds for _, ledger in run.results) == pytest.approx(3.0)
@@ -207,6 +203,49 @@ def test_shares_of_the_time_add_up_to_the_time(monkeypatch):
     assert {f.name for f in dataclasses.fields(Ledger)} == set(run.ledger.values())
 
 
+def test_the_time_of_telling_answers_apart_is_its_own():
+    """Wrong behaviour: it is charged to the scheduler, or to nobody."""
+    ticks = itertools.count()
+    names = ["Q0 ", "Q1 "]
+    tree = {n: ["x" + END] for n in names}
+    rewards = {f"{n}x": 0.9 for n in names}
+    run = Run(router, 2, tree, rewards, names, clock=lambda: float(next(ticks)))
+    # Two samples agree, so it stops: one call to the policy, one to the PRM, one for both questions' answers.
+    spent = {part: [getattr(x, f"{part}_seconds") for _, x in run.results] for part in ("generate", "score", "verify")}
+    assert spent == {part: pytest.approx([0.5, 0.5]) for part in spent}
+    assert sum(ledger.scheduler_seconds for _, ledger in run.results) == pytest.approx(3 * 2.0)
+
+
+def test_the_collector_of_garbage_is_left_as_it_was():
+    """Wrong behaviour: objects that are never freed again after a search, also after one that fails."""
+    frozen = []
+
+    class Watched(ScriptedPolicy):
+        def extend(self, requests):
+            frozen.append(gc.get_freeze_count())
+            return super().extend(requests)
+
+    scheduler = Scheduler(Watched({"Q ": ["a" + END]}), None, line_ends, LIMITS, SIZES, 0)
+    for text, ends in (("Q ", nullcontext()), ("no script ", pytest.raises(KeyError))):
+        with ends:
+            scheduler.run([(Question("q", "math", ""), tokens_of(text))], lambda: sampling(1, params(), 9))
+        assert frozen.pop() > 0 and gc.get_freeze_count() == 0
+
+
 def test_a_cost_record_has_every_count_of_a_ledger():
     """Wrong behaviour: a count that is made and not kept."""
     assert Cost("beam", 4, "q", **Ledger().values()).halvings == 0
+
+
+# --- times ---
+
+
+def test_strategies_take_turns_while_they_are_timed():
+    """Wrong behaviour: all repeats of one strategy in a row, or one order in which somebody is always the first."""
+    runs = [(name, budget) for name in ("sampling", "beam", "mcts") for budget in (4, 8)]
+    taken = list(turns(runs, 3, seed=0))
+    rounds = [[run for repeat, run in taken if repeat == i] for i in range(3)]
+    assert [repeat for repeat, _ in taken] == [i for i in range(3) for _ in runs]
+    assert all(sorted(order) == sorted(runs) for order in rounds)
+    assert len({tuple(order) for order in rounds}) == 3 and runs not in rounds
+    assert taken == list(turns(runs, 3, seed=0)) != list(turns(runs, 3, seed=1))

@@ -90,10 +90,9 @@ def test_mcts_does_not_go_beyond_the_last_step():
 
 
 def test_uct_is_the_papers():
-    parent = Node(Path(), visits=5, total=2.0)
-    node = Node(Path((0,)), parent, visits=2, total=1.2, best=0.9)
-    assert node.uct(0.5) == pytest.approx(0.6 + 0.5 * math.sqrt(math.log(5) / 2))
-    assert node.uct(0.5, "max") == pytest.approx(0.9 + 0.5 * math.sqrt(math.log(5) / 2))
+    node = Node(Path((0,)), Node(Path(), visits=5), visits=2, total=1.2, best=0.9)
+    assert node.uct(math.log(5), 0.5) == pytest.approx(0.6 + 0.5 * math.sqrt(math.log(5) / 2))
+    assert node.uct(math.log(5), 0.5, "max") == pytest.approx(0.9 + 0.5 * math.sqrt(math.log(5) / 2))
 
 
 # --- what a leaf is worth ---

@@ -16,7 +16,7 @@ from prm_scaling.search.record import Timing
 from prm_scaling.search.scheduler import Limits, Scheduler
 from prm_scaling.search.settings import parameters
 from prm_scaling.search.size import size_of
-from prm_scaling.seeds import stream
+from prm_scaling.search.turns import turns
 from prm_scaling.storage import read_records, write_records
 from prm_scaling.verify.sandbox import Sandbox
 
@@ -53,13 +53,10 @@ for name, budget in runs:
     scheduler.run(asked[:2], start(name, budget))
 timings: list[Timing] = []
 report = progress("searches")
-for repeat in range(timing["repeats"]):
-    # Whatever slows the machine down for a while slows no strategy in particular.
-    for place in stream(p.seed, "turns", repeat).permutation(len(runs)):
-        name, budget = runs[place]
-        ledgers = [ledger for _, ledger in scheduler.run(asked, start(name, budget))]
-        parts = ("generate_seconds", "score_seconds", "verify_seconds", "scheduler_seconds")
-        spent = [sum(getattr(ledger, part) for ledger in ledgers) for part in parts]
-        timings.append(Timing(name, budget, repeat, len(asked), *spent))
-        report(len(timings), len(runs) * timing["repeats"])
+for repeat, (name, budget) in turns(runs, timing["repeats"], p.seed):
+    ledgers = [ledger for _, ledger in scheduler.run(asked, start(name, budget))]
+    parts = ("generate_seconds", "score_seconds", "verify_seconds", "scheduler_seconds")
+    spent = [sum(getattr(ledger, part) for ledger in ledgers) for part in parts]
+    timings.append(Timing(name, budget, repeat, len(asked), *spent))
+    report(len(timings), len(runs) * timing["repeats"])
 write_records(snakemake.output[0], timings, Timing)

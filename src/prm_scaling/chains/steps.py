@@ -38,8 +38,8 @@ class Steps:
         """
         if self._segmenter is not None:
             return token_ends(tokens, self._segmenter(_text(self._tokenizer, tokens)), self._tokenizer)
-        ends = [0]
-        for i in range(len(tokens)):
+        ends, candidates = [0], self._stops.candidates(self._separator)
+        for i in [i for i, token in enumerate(tokens) if token in candidates]:
             # From the last end on, as the engine sees it: two separators do not overlap.
             if self._stops.complete(tokens[max(ends[-1], i + 1 - StopTexts.TAIL) : i + 1], (self._separator,)):
                 ends.append(i + 1)

@@ -4,20 +4,20 @@ New tokens of a tree that continue one held prefix form a row, in which each att
 attention, as in SpecInfer, Miao et al. 2023); rows of many trees form a batch.
 """
 
-import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from prm_scaling.engines.faults import out_of_memory
 from prm_scaling.engines.radix import Node
 from prm_scaling.engines.seats import Seats
+from prm_scaling.engines.stepping import run_by, stepping
 from prm_scaling.engines.store import Store, StoredCache
 
 # New tokens of a row that branches: beyond that the attention that is masked costs more than a second pass.
@@ -106,6 +106,7 @@ class Reader:
         """``tokens`` bounds one batch, padding included; it is halved when memory runs out."""
         self._store, self._tokens = store, tokens
         self._model = _bare(model.base_model)
+        self._stepping = stepping(model.base_model)
         # A model looks these up among its parameters each time.
         self._cache, self._device, self._dtype = StoredCache(store), model.device, model.dtype
         self.halvings = 0
@@ -169,7 +170,16 @@ class Reader:
 
     def step(self, seats: Seats, count: int) -> torch.Tensor:
         """Feeds the newest token of the first ``count`` seats; (count, width) hidden states."""
-        hidden = self._run(*seats.point(count), seats)[:, 0]
+        ids, positions, seen = seats.point(count)
+        if self._stepping is None:
+            hidden = self._run(ids, positions, seen, seats)[:, 0]
+        else:
+            hidden = self._stepping(
+                input_ids=ids.to(self._device),
+                position_ids=positions.to(self._device),
+                attention_mask=self._mask(seen),
+                past_key_values=seats,
+            )
         seats.length[:count] += 1
         return hidden
 
@@ -181,29 +191,31 @@ class Reader:
         return self._run(torch.from_numpy(ids), torch.from_numpy(positions), seen, self._cache)
 
     def _run(self, ids: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor | None, cache: Cache) -> torch.Tensor:
-        mask = None
-        if seen is not None:
-            # Added to the attention scores; finite, so that a row of padding does not make NaN.
-            least = torch.finfo(self._dtype).min
-            mask = torch.where(seen.to(self._device), 0.0, least).to(self._dtype).unsqueeze(1)
         return self._model(
             input_ids=ids.to(self._device),
-            attention_mask=mask,
+            attention_mask=self._mask(seen),
             position_ids=positions.to(self._device),
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
 
+    def _mask(self, seen: torch.Tensor | None) -> torch.Tensor | None:
+        """What is added to the attention scores; finite, so that a row of padding does not make NaN."""
+        if seen is None:
+            return None
+        least = torch.finfo(self._dtype).min
+        return torch.where(seen.to(self._device), 0.0, least).to(self._dtype).unsqueeze(1)
 
-def _bare(model: PreTrainedModel) -> PreTrainedModel:
+
+def _bare(model: PreTrainedModel) -> nn.Module:
     """The same modules, weights and hooks, run by the model's own code alone.
 
     What transformers wraps around it (defaults of the configuration, outputs that are not asked for here) takes a tenth
-    of a small model's time.
+    of a small model's time. A model whose code was replaced (offloading, say) is left as it is.
     """
-    bare = copy.copy(model)
-    bare.forward = partial(inspect.unwrap(type(model).forward), bare)
-    return bare
+    if "forward" in vars(model):
+        return model
+    return run_by(model, inspect.unwrap(type(model).forward))
 
 
 def _front(node: Node) -> Node | None:

@@ -30,7 +30,7 @@ class Store:
     def __init__(self, model: PreTrainedModel, megabytes: int):
         """A budget of ``megabytes`` (2**20 bytes); ``ValueError`` for a model with other attention than full."""
         config = model.config.get_text_config()
-        kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+        kinds = set(getattr(config, "layer_types", None) or [_kind(config)])
         if kinds != {"full_attention"}:
             raise ValueError(
                 f"{config.model_type}: its layers are {sorted(kinds)}, and this engine keeps keys and values of full "
@@ -47,6 +47,7 @@ class Store:
         self.values = np.zeros(1, dtype=np.float32)
         self._free, self._count = EMPTY, 0
         self.radix = Radix()
+        self._last: tuple[str, tuple[int, ...], Node | None] = "", (), None
         self.reserved = 0
 
     def _tensor(self, slots: int) -> torch.Tensor:
@@ -79,7 +80,7 @@ class Store:
             tokens: the prefix.
             reserve: tokens for which room is kept beyond them.
         """
-        node, held = self.radix.match(name, tokens)
+        node, held = self._match(name, tokens)
         lacking = len(tokens) - held
         if not self._make_room(lacking + reserve):
             node.pins -= 1
@@ -89,7 +90,17 @@ class Store:
             above, node = node, self.radix.attach(node, tokens[held:], self.allocate(lacking), ready=False)
             above.pins -= 1
             node.pins += 1
+        self._last = name, tokens, node
         return node, lacking
+
+    def _match(self, name: str, tokens: tuple[int, ...]) -> tuple[Node, int]:
+        """As :meth:`Radix.match`; samples of one prefix come one after the other, and only the first walks the tree."""
+        last_name, last_tokens, node = self._last
+        # A node that somebody needs is still in the tree, and is still where its tokens end.
+        if node is not None and node.pins and last_name == name and last_tokens == tokens:
+            node.pins += 1
+            return node, len(tokens)
+        return self.radix.match(name, tokens)
 
     def adopt(self, node: Node, tokens: tuple[int, ...]) -> tuple[np.ndarray, int]:
         """Slots for the last tokens of ``tokens``, those that no path below ``node`` has yet, and their number."""
@@ -140,9 +151,15 @@ class Store:
 
     def forget(self) -> None:
         """Empty all trees; the memory is kept for the next."""
-        self.radix = Radix()
+        self.radix, self._last = Radix(), ("", (), None)
         self._free, self._count, self.reserved = EMPTY, 0, 0
         self.free(np.arange(self.capacity, 0, -1, dtype=np.int64))
+
+
+def _kind(config) -> str:
+    """Of the layers of a model whose configuration does not list their kinds."""
+    window = getattr(config, "sliding_window", None)
+    return "full_attention" if window is None or window >= config.max_position_embeddings else "sliding_attention"
 
 
 class StoredCache(Cache):
@@ -166,6 +183,12 @@ class StoredCache(Cache):
     def update(self, key_states, value_states, layer_idx, *args, **kwargs):
         """Writes new keys and values (batch, heads, new, dim); (batch, heads, all, dim) of both."""
         layer = self._store.layers[layer_idx]
+        heads, width = layer.shape[2:]
+        if not (key_states.shape[1::2] == value_states.shape[1::2] == (heads, width)):
+            raise ValueError(
+                f"keys {tuple(key_states.shape)} and values {tuple(value_states.shape)} where the model's "
+                f"configuration says {heads} heads of {width}: this engine cannot keep them; use `engine.name: vllm`"
+            )
         both = torch.stack((key_states.transpose(1, 2), value_states.transpose(1, 2)), dim=2)
         # A masked NaN would still spread to its neighbours in a batch, as 0 times NaN is NaN.
         layer.index_copy_(0, self._fresh, both.nan_to_num_().view(-1, *layer.shape[1:]))

@@ -41,7 +41,7 @@ class Mcts(Parameters):
     answer: Literal["best_leaf", "weighted_vote", "visits"] = "best_leaf"  # type: ignore[assignment]
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Node:
     """A node of the tree; ``total`` is the sum, ``best`` the greatest of the ``visits`` values backed up.
 
@@ -57,11 +57,10 @@ class Node:
     total: float = 0.0
     best: float = -math.inf
 
-    def uct(self, exploration: float, backup: str = "mean") -> float:
-        """UCT(s, a) = Q(s, a) + c sqrt(ln N(s) / N(s, a)) (paper A)."""
-        assert self.parent is not None
+    def uct(self, log_parent: float, exploration: float, backup: str = "mean") -> float:
+        """UCT(s, a) = Q(s, a) + c sqrt(ln N(s) / N(s, a)) (paper A), where ``log_parent`` is ln N(s)."""
         value = self.best if backup == "max" else self.total / self.visits
-        return value + exploration * math.sqrt(math.log(self.parent.visits) / self.visits)
+        return value + exploration * math.sqrt(log_parent / self.visits)
 
 
 class Leaves:
@@ -128,8 +127,10 @@ def mcts(budget: int, params, max_steps: int, root: Path = ROOT) -> Searching:
 
 def _select(root: Node, spec: Mcts) -> Node:
     node = root
+    exploration, backup = spec.exploration, spec.backup
     while node.children:
-        node = max(node.children, key=lambda child: child.uct(spec.exploration, spec.backup))
+        log = math.log(node.visits)
+        node = max(node.children, key=lambda child: child.uct(log, exploration, backup))
     return node
 
 

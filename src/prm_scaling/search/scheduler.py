@@ -1,8 +1,10 @@
 """Advances the searches of all questions together and merges their requests into full batches."""
 
+import gc
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from prm_scaling.engines.interface import Extend, Extension, Policy, Sampling, Score, Scorer
@@ -46,6 +48,7 @@ class Scheduler:
         seed: int,
         classify: Callable[[Sequence[tuple[Question, Path]]], list[str | None]] | None = None,
         decode: Callable[[Sequence[int]], str] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ):
         """
         Args:
@@ -57,10 +60,11 @@ class Scheduler:
             seed: of the run; randomness is a stream per (seed, question, path name).
             classify: names the class of each path's answer, ``None`` where there is none, from the question alone.
             decode: the text of tokens; without it, empty and garbled steps are not counted.
+            clock: seconds, of which the ledger gets differences.
         """
         self._policy, self._scorer, self._segment = policy, scorer, segment
         self._limits, self._sizes, self._seed = limits, sizes, seed
-        self._classes, self._decode = classify, decode
+        self._classes, self._decode, self._clock = classify, decode, clock
         self._elsewhere = 0.0
 
     def run(
@@ -93,8 +97,14 @@ class Scheduler:
                 continue
             generator = strategy()
             live[index] = Search(question, prompt, generator, next(generator), Ledger())
+        with _spared_collector():
+            self._advance(live, results, progress, found)
+        return [r for r in results if r is not None]
+
+    def _advance(self, live: dict[int, Search], results: list, progress: Callable, found: Callable) -> None:
+        """Rounds, each with one call of every engine that is asked, until no search is under way."""
         while live:
-            began, self._elsewhere, halved = time.perf_counter(), 0.0, self._halvings()
+            began, self._elsewhere, halved = self._clock(), 0.0, self._halvings()
             searches = dict(live)
             answers = self._answer(list(searches.values()))
             for (index, search), answer in zip(searches.items(), answers, strict=True):
@@ -104,24 +114,23 @@ class Scheduler:
                     search.ledger.unfinished += sum(not path.whole for path in end.value)
                     results[index] = (end.value, search.ledger)
                     del live[index]
-            own = (time.perf_counter() - began - self._elsewhere) / len(searches)
+            own = (self._clock() - began - self._elsewhere) / len(searches)
             for search in searches.values():
                 search.ledger.scheduler_seconds += own
                 search.ledger.halvings += self._halvings() - halved
             for index in [i for i in searches if i not in live]:
                 paths, ledger = results[index] or ([], Ledger())
                 found(index, paths, ledger)
-            progress(len(questions) - len(live), len(questions))
-        return [r for r in results if r is not None]
+            progress(len(results) - len(live), len(results))
 
     def _halvings(self) -> int:
         return self._policy.halvings + (self._scorer.halvings if self._scorer else 0)
 
     def _timed(self, call: Callable, requests: Sequence) -> tuple[list, float]:
         """What an engine answers, and the seconds that it took."""
-        began = time.perf_counter()
+        began = self._clock()
         answers = call(requests)
-        seconds = time.perf_counter() - began
+        seconds = self._clock() - began
         self._elsewhere += seconds
         return answers, seconds
 
@@ -154,8 +163,7 @@ class Scheduler:
         ]
         extensions, seconds = self._timed(self._policy.extend, requests)
         parts = shares(seconds, [e.computed + e.fed for e in extensions])
-        grown: dict[int, list[Path]] = {id(s): [] for s in searches}
-        for (search, path, sample), e, part in zip(asked, extensions, parts, strict=True):
+        for (search, path, _), e, part in zip(asked, extensions, parts, strict=True):
             ledger, prefix = search.ledger, len(search.prompt) + len(path.tokens)
             ledger.generated += len(e.tokens)
             ledger.prompt_computed += e.computed
@@ -163,10 +171,12 @@ class Scheduler:
             ledger.policy_calls += 1
             ledger.policy_flops += self._sizes[0].flops(prefix - e.computed, prefix + e.fed)
             ledger.generate_seconds += part
-            new = self._extended(path, sample, e, isinstance(search.request, Solve))
-            self._count_faults(ledger, path, new)
+        grown: dict[int, list[Path]] = {id(s): [] for s in searches}
+        for (search, path, sample), e in zip(asked, extensions, strict=True):
+            new = self._extended(search, path, sample, e)
+            self._count_faults(search.ledger, path, new)
             grown[id(search)].append(new)
-        return [[replace(path, spent=s.ledger.generated) for path in grown[id(s)]] for s in searches]
+        return [grown[id(s)] for s in searches]
 
     def _sampling(self, request: Request, path: Path) -> Sampling:
         assert isinstance(request, Step | Solve)
@@ -177,20 +187,22 @@ class Scheduler:
             return Sampling(temperature, 1.0, limits.step_tokens * left)
         return Sampling(temperature, 1.0, limits.step_tokens, stop=(limits.separator,))
 
-    def _extended(self, path: Path, sample: int, extension: Extension, to_the_end: bool) -> Path:
+    def _extended(self, search: Search, path: Path, sample: int, extension: Extension) -> Path:
         start, tokens = len(path.tokens), extension.tokens
+        to_the_end = isinstance(search.request, Solve)
         if to_the_end:
             ends = tuple(start + end for end in self._segment(tokens))
         else:
             ends = (start + len(tokens),) if tokens else ()
-        return replace(
-            path,
+        return Path(
             name=(*path.name, sample),
             tokens=path.tokens + tokens,
             ends=path.ends + ends,
+            rewards=path.rewards,
             # A step that ran into its limit has no end to be rated at: the path is cut here.
             finished=to_the_end or extension.finish != "stop",
             whole=extension.finish == "end",
+            spent=search.ledger.generated,
         )
 
     def _count_faults(self, ledger: Ledger, old: Path, new: Path) -> None:
@@ -222,6 +234,7 @@ class Scheduler:
             ledger.prm_calls += 1
             ledger.prm_flops += self._sizes[1].flops(read - result.computed, read)
             ledger.score_seconds += part
+            ledger.translated += result.translated
             ledger.unscored += any(map(math.isnan, result.rewards))
             rated[id(search)].append(path.rated(result.rewards))
         return [rated[id(s)] for s in searches]
@@ -237,3 +250,17 @@ class Scheduler:
             search.ledger.verify_seconds += seconds / len(asked)
             named[id(search)].append(replace(path, answer=name))
         return [named[id(s)] for s in searches]
+
+
+@contextmanager
+def _spared_collector() -> Iterator[None]:
+    """Python's collector of garbage leaves alone what was there before.
+
+    A search makes many small objects, so the collector runs often; to walk through libraries and models each time took
+    more than strategies and scheduler do.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

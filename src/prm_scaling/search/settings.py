@@ -48,6 +48,9 @@ class Timing(Strict):
 class SearchBase(Strict):
     """The search phase, without the strategies' own sections."""
 
+    # The stored schema must not refuse the section of a strategy that was registered since; this model does.
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": {"type": "object"}})
+
     policy: str
     generators: list[str] = Field(min_length=1)
     temperature: Annotated[float, Field(ge=0)]
