@@ -1,6 +1,5 @@
-"""The workflow on a real SLURM: jobs that are cancelled, a node that goes down, a scheduler that is killed."""
+"""On a real SLURM: jobs cancelled, out of memory, past their time; a node that goes down; Snakemake killed."""
 
-import os
 import re
 import signal
 import subprocess
@@ -10,19 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import yaml
-from checkout import BINARIES, choose_scale, copy_to, environment
-from clones import provenance
 from conftest import ROOT
-from real_conda import starts
 from services import end_all_in, wait_until
-from slurm import Cluster, cluster
+from slurm import Cluster, cluster, on_cluster, with_profile
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
-# What profiles/slurm says of clusters without accounting; and asked after often, for tests.
-NO_ACCOUNTING = "slurm-status-command: squeue\n"
-IMPATIENT = "slurm-init-seconds-before-status-checks: 1\nseconds-between-status-checks: 2\n"
 SNAKEFILE = """
 rule all:
     input: "out/quick.txt", "out/slow.txt"
@@ -40,21 +32,6 @@ def slurm(tmp_path_factory) -> Iterator[Cluster]:
     """A cluster."""
     with cluster(tmp_path_factory.mktemp("slurm")) as running:
         yield running
-
-
-def on_cluster(folder: Path, slurm: Cluster) -> dict[str, str]:
-    """The environment of a login node."""
-    path = f"{slurm.folder / 'bin'}{os.pathsep}{BINARIES}{os.pathsep}{slurm.environment['PATH']}"
-    return {**environment(folder), **slurm.environment, "PATH": path, "SNAKEMAKE_PROFILE": "profiles/slurm"}
-
-
-def with_profile(folder: Path) -> Path:
-    """Give a folder this checkout's profile of clusters, set for one without accounting."""
-    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
-    assert "# Where the cluster has no accounting (no sacct): slurm-status-command: squeue" in text
-    (folder / "profiles" / "slurm").mkdir(parents=True, exist_ok=True)
-    (folder / "profiles" / "slurm" / "config.yaml").write_text(text + NO_ACCOUNTING + IMPATIENT)
-    return folder
 
 
 def start(folder: Path, slurm: Cluster) -> subprocess.Popen:
@@ -122,9 +99,7 @@ def test_a_run_outlives_a_node_that_goes_down_and_comes_up(toy, slurm):
     slurm.set_node("down")
     wait_until(lambda: slurm.jobs() == {job: "PENDING"}, "the job back in the queue")
     # Were it up before the old try has ended there, SLURM would take it out of service for a job that it has twice.
-    wait_until(
-        lambda: f"[{job}.0] done with job" in (slurm.folder / "slurmd.log").read_text(), "the end of the first try"
-    )
+    wait_until(lambda: f"[{job}.0] done with job" in slurm.log_of(slurm.nodes[0]), "the end of the first try")
     slurm.set_node("resume")
     # SLURM would let it wait for two minutes.
     slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
@@ -227,74 +202,3 @@ def test_a_training_past_its_time_goes_on_from_its_checkpoint(limited, slurm):
     began = steps[again]
     assert began > 1 and began % 8 == 1 and began <= again + 1
     assert steps[again:] == list(range(began, 41))
-
-
-# --- the smoke scale, in conda's environments ---
-
-# Half of its jobs, which takes some minutes, or all of them.
-WHOLE = bool(os.environ.get("PRM_TEST_WHOLE"))
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory, slurm, conda) -> Path:
-    """The smoke scale on the cluster, by `dvc repro` on the login node (conda wants a path without a space)."""
-    folder = with_profile(copy_to(tmp_path_factory.mktemp("smoke") / "folder"))
-    choose_scale(folder, "smoke")
-    with (folder / "profiles" / "slurm" / "config.yaml").open("a") as profile:
-        profile.write("software-deployment-method: conda\n")
-    login = on_cluster(folder, slurm)
-    done = subprocess.run(
-        ["dvc", "repro", *([] if WHOLE else ["train"])],
-        cwd=folder,
-        env=login | {"PATH": conda.path(login["PATH"])},
-        capture_output=True,
-        text=True,
-        timeout=2400,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + slurm.logs()
-    return folder
-
-
-def test_the_smoke_scale_runs_on_the_cluster_by_dvc(smoke, slurm):
-    last = "report.html" if WHOLE else "train/aslaf-12k-s0/prm.json"
-    assert (smoke / "results" / "smoke" / last).is_file()
-    ended = slurm.finished()
-    assert ended.count("COMPLETED") >= (40 if WHOLE else 20), "the jobs ran elsewhere"
-    stages = yaml.safe_load((smoke / "dvc.lock").read_text())["stages"]
-    assert {"problems", "models", "chains", "annotate", "filter", "train"} <= set(stages)
-    assert not any("slurm" in stage["cmd"] or "cores" in stage["cmd"] for stage in stages.values())
-
-
-def test_short_jobs_are_submitted_together(smoke, slurm):
-    """Wrong behaviour: a job of SLURM for each of a thousand figures."""
-    ended = [line for line in slurm.completed().splitlines() if f"WorkDir={smoke} " in line]
-    # All jobs of one Snakemake bear one name, and the first of DVC's stages makes the problems.
-    runs = [re.search(r" Name=(\S+)", line)[1] for line in ended]
-    made = len(list((smoke / "results" / "smoke" / "problems").glob("*.parquet")))
-    assert 0 < runs.count(runs[0]) < made / 3
-
-
-def test_the_jobs_ran_in_environments_of_conda(smoke, conda):
-    """Wrong behaviour: environments that are made, and not activated."""
-    began = starts(smoke)
-    assert set(began) == {"analysis", "model"}
-    assert began["model"] >= 20 and began["analysis"] >= 1
-
-
-def test_after_the_cluster_the_local_executor_goes_on_in_the_same_environments(smoke, conda):
-    here = environment(smoke)
-    here["PATH"] = conda.path(here["PATH"])
-    began = starts(smoke)
-    rules = ["filter_consensus", "make_tokenizer"]
-    forced = ["--forcerun", *rules, "--allowed-rules", *rules]
-    targets = ["results/smoke/filter/aslaf.parquet", "results/smoke/models/tokenizer/tokenizer.json"]
-    command = ["snakemake", "--cores", "2", "--use-conda", *forced, "--", *targets]
-    done = subprocess.run(command, cwd=smoke, env=here, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert all(count > began[name] for name, count in starts(smoke).items())
-
-
-def test_a_node_made_on_the_cluster_is_made_the_same_here(smoke):
-    status, told = provenance(smoke, "verify", "results/smoke/problems/math_train.parquet", "--cores", "1")
-    assert status == 0, told
-    assert told.splitlines()[-1] == "identical"

@@ -2,6 +2,7 @@ import ast
 import os
 import re
 import sys
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,7 +36,7 @@ os.environ.update(PYTHONPATH=str(BASE / "src"))
 from prm_scaling.config import load_params
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.source import local_files
-from prm_scaling.resources import Needs
+from prm_scaling.resources import Asked, Needs
 
 P = load_params(BASE)
 PARAMS = P.model_dump(mode="json")
@@ -86,7 +87,7 @@ def asked(rule):
     def named(field):
         return lambda wildcards, attempt: getattr(NEEDS.asked(rule, dict(wildcards.items()), attempt), field)
 
-    return {field: named(field) for field in ("mem_mb", "runtime", "gpu", "nodes")}
+    return {field.name: named(field.name) for field in fields(Asked) if field.name != "cpus"}
 
 
 def problem_files(sets):
