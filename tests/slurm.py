@@ -34,6 +34,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+TaskProlog={folder}/prolog
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=0
@@ -68,6 +69,11 @@ SLURM_CONF={folder}/slurm.conf exec {srun} "$@"
 # What profiles/slurm says of clusters without accounting; and asked after often, for tests.
 NO_ACCOUNTING = "slurm-status-command: squeue\n"
 IMPATIENT = "slurm-init-seconds-before-status-checks: 1\nseconds-between-status-checks: 2\n"
+# As on clusters whose nodes have disks of their own: each gives its tasks a folder there.
+PROLOG = """#!/bin/sh
+mkdir -p {folder}/scratch/$SLURMD_NODENAME
+echo export TMPDIR={folder}/scratch/$SLURMD_NODENAME
+"""
 
 
 @dataclass(frozen=True)
@@ -173,9 +179,9 @@ def configured(cluster: Cluster) -> list[list[str]]:
     (folder / "slurm.conf").write_text(CONFIG.format(**settings) + "".join(lines) + PARTITION)
     (folder / "gres.conf").write_text("".join(f"NodeName={name} Name=gpu File=/dev/null\n" for name in cluster.nodes))
     (folder / "jobcomp.txt").touch()
-    srun = folder / "bin" / "srun"
-    srun.write_text(SRUN.format(folder=folder, srun=program("srun")))
-    srun.chmod(0o755)
+    for script, text in ((folder / "bin" / "srun", SRUN), (folder / "prolog", PROLOG)):
+        script.write_text(text.format(folder=folder, srun=program("srun")))
+        script.chmod(0o755)
     munged = [daemons["munged"], f"--key-file={key}", f"--socket={folder}/munge.socket", "--num-threads=2", "--force"]
     munged += [f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")]
     conf = str(folder / "slurm.conf")

@@ -20,7 +20,7 @@ rule all:
     input: "out/quick.txt", "out/slow.txt"
 rule quick:
     output: "out/quick.txt"
-    shell: "echo $SLURM_JOB_ID >> quick.started; echo done > {output}"
+    shell: "echo $TMPDIR >> quick.started; echo done > {output}"
 rule slow:
     output: "out/slow.txt"
     shell: "echo started >> slow.started; while [ ! -e go ]; do sleep 0.2; done; echo done > {output}"
@@ -81,6 +81,13 @@ def slow_job(slurm: Cluster) -> str:
     """The id of the one job that runs."""
     wait_until(lambda: len(slurm.jobs()) == 1, "that only the slow job is left", 60)
     return next(iter(slurm.jobs()))
+
+
+def test_what_is_temporary_is_on_the_disk_of_the_node(toy, slurm):
+    """Wrong behaviour: TMPDIR of the login node, or a folder that all nodes share."""
+    folder, process = toy
+    assert (folder / "quick.started").read_text().split() == [f"{slurm.folder}/scratch/{slurm.nodes[0]}"]
+    finish(folder, slurm, process)
 
 
 def test_a_cancelled_job_comes_back(toy, slurm):
