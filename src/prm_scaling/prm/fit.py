@@ -102,7 +102,9 @@ def train_in(processes: int, nodes: int, training: Training, threads: int = 1) -
     work = Path(training.work)
     work.mkdir(parents=True, exist_ok=True)
     (work / FACTS).unlink(missing_ok=True)
-    command = ["torchrun", f"--nproc-per-node={processes // nodes}", f"--nnodes={nodes}", "--rdzv-backend=c10d"]
+    # torchrun, by this Python, which may not be first on PATH.
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes // nodes}"]
+    command += [f"--nnodes={nodes}", "--rdzv-backend=c10d"]
     # Port 0 on one node: any that is free. Nodes must agree on one, which follows from the job's number.
     job = int(os.environ.get("SLURM_JOB_ID", "0"))
     endpoint = "localhost:0" if nodes == 1 else f"{os.uname().nodename}:{20000 + job % 20000}"
@@ -111,10 +113,8 @@ def train_in(processes: int, nodes: int, training: Training, threads: int = 1) -
         # One that fails ends the others, which would wait for it.
         tasks = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={threads}"]
         command = ["srun", *tasks, "--kill-on-bad-exit=1", *command]
-    # Beside this Python, which may not be first on PATH.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {"PATH": path, "OMP_NUM_THREADS": str(max(1, threads * nodes // processes))}
-    subprocess.run(command, check=True, env={**os.environ, **own}, stdout=sys.stdout, stderr=sys.stderr)
+    own = {**os.environ, "OMP_NUM_THREADS": str(max(1, threads * nodes // processes))}
+    subprocess.run(command, check=True, env=own, stdout=sys.stdout, stderr=sys.stderr)
     facts = json.loads((work / FACTS).read_text())
     return Facts(**{**facts, "kept": tuple(facts["kept"])})
 
