@@ -58,7 +58,7 @@ JobCompLoc={folder}/jobcomp.txt
 NODE = """NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 Boards=1 SocketsPerBoard=1 \
 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=32000 Gres=gpu:1 State=UNKNOWN
 """
-PARTITION = "PartitionName=main Nodes=ALL Default=YES MaxTime=60 State=UP DefMemPerCPU=512\n"
+PARTITION = "PartitionName=main Nodes=ALL Default=YES State=UP DefMemPerCPU=512\n"
 # The plugin that starts a job inside its allocation drops SLURM_CONF, which a cluster with a system-wide
 # configuration does not need.
 SRUN = """#!/bin/sh
