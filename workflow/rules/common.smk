@@ -67,13 +67,22 @@ def used_by(path):
     return {name for name in found - BOOKKEEPING if name.startswith("src/") and (BASE / name).is_file()}
 
 
-def code(script):
-    """What a script uses of the package, directly or not: Snakemake itself sees a change in the script only."""
+@cache
+def modules_of(script):
+    """The package's files that a script uses, directly or not."""
     found, fresh = set(), {f"workflow/scripts/{script}.py"}
     while fresh:
         fresh = set().union(*map(used_by, fresh)) - found
         found |= fresh
     return sorted(found)
+
+
+def code(script):
+    """What a script uses of the package: Snakemake itself sees a change in the script only.
+
+    A function, so that a job on a cluster, which has this file read anew, looks for its own only.
+    """
+    return lambda wildcards: modules_of(script)
 
 
 def cores(rule):
