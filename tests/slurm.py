@@ -107,6 +107,10 @@ class Cluster:
         """`scontrol update` of the first node: ``down`` or ``resume``."""
         self.ask("scontrol", "update", f"NodeName={self.nodes[0]}", f"State={state}", "Reason=test")
 
+    def steps_of(self, job: str) -> list[Path]:
+        """The sockets of a job's steps that are still alive on a node, by which slurmd knows them."""
+        return list(self.folder.glob(f"spool-*/node*_{job}.*"))
+
     def log_of(self, node: str) -> str:
         """What a node's daemon has told."""
         return (self.folder / f"slurmd-{node}.log").read_text(errors="replace")

@@ -105,7 +105,7 @@ def test_a_run_outlives_a_node_that_goes_down_and_comes_up(toy, slurm):
     slurm.set_node("down")
     wait_until(lambda: slurm.jobs() == {job: "PENDING"}, "the job back in the queue")
     # Were it up before the old try has ended there, SLURM would take it out of service for a job that it has twice.
-    wait_until(lambda: f"[{job}.0] done with job" in slurm.log_of(slurm.nodes[0]), "the end of the first try")
+    wait_until(lambda: not slurm.steps_of(job), "the end of the first try")
     slurm.set_node("resume")
     # SLURM would let it wait for two minutes.
     slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
