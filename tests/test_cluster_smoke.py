@@ -48,7 +48,7 @@ def login(tmp_path_factory, slurm, conda) -> tuple[Path, dict[str, str]]:
 def smoke(login, slurm) -> Path:
     """The smoke scale, from problems to the report."""
     folder, own = login
-    done = subprocess.run(["dvc", "repro"], cwd=folder, env=own, capture_output=True, text=True, timeout=2400)
+    done = subprocess.run(["dvc", "repro"], cwd=folder, env=own, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + slurm.logs()
     return folder
 
