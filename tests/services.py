@@ -34,12 +34,12 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Wait until something is true; fail with ``what`` after so many seconds."""
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 300) -> None:
+    """Wait until something is true; fail with ``what`` after so many seconds, enough for a machine that is busy."""
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, f"{what}: not within {seconds:.0f} s"
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def listens(port: int) -> bool:

@@ -1,6 +1,6 @@
-"""A private SLURM cluster of one node on this machine: real munged, slurmctld and slurmd, without systemd.
+"""A private SLURM cluster on this machine: real munged, slurmctld and a slurmd for each node, without systemd.
 
-Its node pretends to have a GPU. There is no accounting, as on small clusters: jobs are asked after with squeue.
+Its nodes pretend to have a GPU each. There is no accounting, as on small clusters: jobs are asked after with squeue.
 """
 
 import os
@@ -13,26 +13,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from checkout import BINARIES, environment
+from conftest import ROOT
 from services import SBIN, free_port, program, wait_until
 
 CONFIG = """
 ClusterName=local
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
-SlurmdPort={node}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CryptoType=crypto/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+TaskProlog={folder}/prolog
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=0
@@ -52,14 +54,25 @@ SlurmdParameters=config_overrides
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobcomp.txt
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 \
-RealMemory=32000 Gres=gpu:1 State=UNKNOWN
-PartitionName=main Nodes={host} Default=YES MaxTime=60 State=UP DefMemPerCPU=512
 """
+NODE = """NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 Boards=1 SocketsPerBoard=1 \
+CoresPerSocket=2 ThreadsPerCore=1 RealMemory=32000 Gres=gpu:1 State=UNKNOWN
+"""
+PARTITION = "PartitionName=main Nodes=ALL Default=YES State=UP DefMemPerCPU=512\n"
 # The plugin that starts a job inside its allocation drops SLURM_CONF, which a cluster with a system-wide
 # configuration does not need.
 SRUN = """#!/bin/sh
 SLURM_CONF={folder}/slurm.conf exec {srun} "$@"
+"""
+
+
+# What profiles/slurm says of clusters without accounting; and asked after often, for tests.
+NO_ACCOUNTING = "slurm-status-command: squeue\n"
+IMPATIENT = "slurm-init-seconds-before-status-checks: 1\nseconds-between-status-checks: 2\n"
+# As on clusters whose nodes have disks of their own: each gives its tasks a folder there.
+PROLOG = """#!/bin/sh
+mkdir -p {folder}/scratch/$SLURMD_NODENAME
+echo export TMPDIR={folder}/scratch/$SLURMD_NODENAME
 """
 
 
@@ -68,7 +81,7 @@ class Cluster:
     """A running cluster; ``environment`` are the variables with which its commands find it."""
 
     folder: Path
-    host: str
+    nodes: tuple[str, ...]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,12 +100,20 @@ class Cluster:
         return dict(line.split() for line in self.ask("squeue", "--noheader", "--format=%i %T").splitlines())
 
     def state(self) -> str:
-        """State of the node, such as ``idle``."""
+        """State of the nodes, such as ``idle``; a line for each that some are in."""
         return self.ask("sinfo", "--noheader", "--format=%T").strip()
 
     def set_node(self, state: str) -> None:
-        """`scontrol update`: ``down`` or ``resume``."""
-        self.ask("scontrol", "update", f"NodeName={self.host}", f"State={state}", "Reason=test")
+        """`scontrol update` of the first node: ``down`` or ``resume``."""
+        self.ask("scontrol", "update", f"NodeName={self.nodes[0]}", f"State={state}", "Reason=test")
+
+    def steps_of(self, job: str) -> list[Path]:
+        """The sockets of a job's steps that are still alive on a node, by which slurmd knows them."""
+        return list(self.folder.glob(f"spool-*/node*_{job}.*"))
+
+    def log_of(self, node: str) -> str:
+        """What a node's daemon has told."""
+        return (self.folder / f"slurmd-{node}.log").read_text(errors="replace")
 
     def completed(self) -> str:
         """A line for each job that has ended, in order, with its state and what it had asked for."""
@@ -121,13 +142,35 @@ def end(pid_file: Path) -> None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def cluster(folder: Path, nodes: int = 1) -> Iterator[Cluster]:
     """A cluster in ``folder`` for as long as the block runs."""
     if os.getuid() != 0:
         pytest.skip("a node's daemon has to be started by root")
+    found = Cluster(folder, tuple(f"node{i}" for i in range(nodes)))
+    commands = configured(found)
+    environment = {**os.environ, **found.environment}
+    try:
+        for command in commands:
+            # They fork; the words of the start are kept, not piped, because the daemon keeps what it inherits open.
+            with (folder / "start.log").open("a") as words:
+                started = subprocess.run(command, env=environment, stdout=words, stderr=words, timeout=60)
+            assert started.returncode == 0, found.logs()
+            if "munged" in command[0]:
+                wait_until((folder / "munge.socket").exists, "munged")
+        wait_until(lambda: found.state() == "idle", "the nodes")
+        yield found
+    finally:
+        if (folder / "slurmctld.pid").exists():
+            subprocess.run(["scancel", "--user=root"], env=environment, capture_output=True, timeout=60)
+        for pid_file in (*folder.glob("slurmd-*.pid"), folder / "slurmctld.pid", folder / "munged.pid"):
+            end(pid_file)
+
+
+def configured(cluster: Cluster) -> list[list[str]]:
+    """Write all that a cluster is configured by; the commands that start its daemons."""
+    folder = cluster.folder
     daemons = {name: program(name) for name in ("munged", "slurmctld", "slurmd")}
-    real_srun = program("srun")
-    for name in ("state", "spool", "bin"):
+    for name in ("state", "bin"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     # munged and slurmd refuse folders that others may write to.
     folder.chmod(0o755)
@@ -135,35 +178,34 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     key = folder / "munge.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
-    settings = {"folder": folder, "host": host, "user": "root", "controller": free_port(), "node": free_port()}
-    (folder / "slurm.conf").write_text(CONFIG.format(**settings))
-    (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File=/dev/null\n")
+    settings = {"folder": folder, "host": host, "user": "root", "controller": free_port()}
+    lines = [NODE.format(name=name, host=host, port=free_port()) for name in cluster.nodes]
+    (folder / "slurm.conf").write_text(CONFIG.format(**settings) + "".join(lines) + PARTITION)
+    (folder / "gres.conf").write_text("".join(f"NodeName={name} Name=gpu File=/dev/null\n" for name in cluster.nodes))
     (folder / "jobcomp.txt").touch()
-    srun = folder / "bin" / "srun"
-    srun.write_text(SRUN.format(folder=folder, srun=real_srun))
-    srun.chmod(0o755)
-    found = Cluster(folder, host)
-    environment = {**os.environ, **found.environment}
-    commands = (
-        [
-            *(daemons["munged"], f"--key-file={key}", f"--socket={folder}/munge.socket", "--num-threads=2", "--force"),
-            *(f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")),
-        ],
-        [daemons["slurmctld"], "-f", str(folder / "slurm.conf"), "-c"],
-        [daemons["slurmd"], "-f", str(folder / "slurm.conf"), "-N", host, "-c"],
-    )
-    try:
-        for command in commands:
-            # They fork; the words of the start are kept, not piped, because the daemon keeps what it inherits open.
-            with (folder / "start.log").open("a") as words:
-                started = subprocess.run(command, env=environment, stdout=words, stderr=words, timeout=60)
-            assert started.returncode == 0, found.logs()
-            if command[0] == daemons["munged"]:
-                wait_until((folder / "munge.socket").exists, "munged")
-        wait_until(lambda: found.state() == "idle", "the node")
-        yield found
-    finally:
-        if (folder / "slurmctld.pid").exists():
-            subprocess.run(["scancel", "--user=root"], env=environment, capture_output=True, timeout=60)
-        for name in ("slurmd", "slurmctld", "munged"):
-            end(folder / f"{name}.pid")
+    for script, text in ((folder / "bin" / "srun", SRUN), (folder / "prolog", PROLOG)):
+        script.write_text(text.format(folder=folder, srun=program("srun")))
+        script.chmod(0o755)
+    munged = [daemons["munged"], f"--key-file={key}", f"--socket={folder}/munge.socket", "--num-threads=2", "--force"]
+    munged += [f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")]
+    conf = str(folder / "slurm.conf")
+    return [
+        munged,
+        [daemons["slurmctld"], "-f", conf, "-c"],
+        *([daemons["slurmd"], "-f", conf, "-N", name, "-c"] for name in cluster.nodes),
+    ]
+
+
+def on_cluster(folder: Path, slurm: Cluster) -> dict[str, str]:
+    """The environment of a login node."""
+    path = f"{slurm.folder / 'bin'}{os.pathsep}{BINARIES}{os.pathsep}{slurm.environment['PATH']}"
+    return {**environment(folder), **slurm.environment, "PATH": path, "SNAKEMAKE_PROFILE": "profiles/slurm"}
+
+
+def with_profile(folder: Path) -> Path:
+    """Give a folder this checkout's profile of clusters, set for one without accounting."""
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
+    assert "# Where the cluster has no accounting (no sacct): slurm-status-command: squeue" in text
+    (folder / "profiles" / "slurm").mkdir(parents=True, exist_ok=True)
+    (folder / "profiles" / "slurm" / "config.yaml").write_text(text + NO_ACCOUNTING + IMPATIENT)
+    return folder

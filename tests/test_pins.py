@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where a distribution is imported by another name than its own.
@@ -75,6 +76,24 @@ def test_a_container_has_this_python_and_what_is_pinned(pins_tool, name):
     assert (ROOT / name).read_text() == text
     context = (ROOT / ".dockerignore").read_text().split()
     assert context == ["*", "!requirements.txt"], "the results and the cache are not sent to Docker"
+
+
+@pytest.mark.parametrize("name", ["model", "analysis", "graph"])
+def test_an_environment_of_snakemake_has_all_of_its_groups(pins_tool, name):
+    """Wrong behaviour: pip's packages in the file, which Snakemake passes over where there is a pin file beside it."""
+    pins = pins_tool.load_pins()
+    file = ROOT / "workflow" / "envs" / f"{name}.yaml"
+    script = file.with_suffix(".post-deploy.sh")
+    named = yaml.safe_load(file.read_text())["dependencies"]
+    assert all(isinstance(line, str) for line in named)
+    found = {line.partition("=")[0]: line.partition("=")[2] for line in named}
+    words = script.read_text().splitlines()[-1].split() if script.exists() else []
+    found |= dict(word.split("==") for word in words if "==" in word)
+    wanted = {"python": pins["python"]} | ({"pip": ""} if words else {})
+    for group in pins["files"][f"workflow/envs/{name}.yaml"]:
+        for package, pin in pins["groups"][group].items():
+            wanted[package if pin.get("conda") == "pip" else pin.get("conda", package)] = pin["version"]
+    assert found == wanted
 
 
 def test_no_package_is_pinned_twice(pins_tool):

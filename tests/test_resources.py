@@ -46,6 +46,14 @@ def test_the_gpus_of_a_training_hold_its_model(paper):
         assert a.mem_mb > 4000 * billions * 0.9, "a model is written from float32 in host memory"
 
 
+def test_a_training_on_several_nodes_has_one_task_on_each(paper):
+    """Wrong behaviour: a step on one node that asks for the GPUs of all, which SLURM never starts."""
+    asked = trained(paper, "72b")
+    assert (asked.nodes, asked.tasks, asked.tasks_per_gpu, asked.mpi) == (3, 3, 0, "srun")
+    asked = trained(paper, "32b")
+    assert (asked.nodes, asked.tasks, asked.tasks_per_gpu, asked.mpi) == (1, None, None, None)
+
+
 def test_the_gpus_of_a_judge_hold_its_weights_and_its_cache(paper):
     asked = {
         judge: paper.asked("annotate_judge", {"judge": judge, "chains": "math"}) for judge in ("judge_a", "judge_c")
@@ -83,7 +91,7 @@ def test_another_try_asks_for_more_memory_and_time_but_not_for_more_than_the_lim
 def test_on_cpus_no_job_asks_for_a_gpu_and_what_has_no_model_for_little():
     needs = Needs(params_of("default"), stated_rates(), NODE)
     small = needs.asked("draw_figure", {"figure": "figure1"})
-    assert small == Asked(cpus=1, mem_mb=1500, runtime=3, gpu=0, nodes=1)
+    assert small == Asked(1, mem_mb=1500, runtime=3, gpu=0, nodes=1, tasks=None, tasks_per_gpu=None, mpi=None)
     large = needs.asked("pretrain", {"model": "124k"})
     assert large.gpu == 0 and large.cpus == 1
     assert large.runtime > 3 and large.mem_mb > 2 * small.mem_mb

@@ -33,8 +33,8 @@ def requirements(pins: dict[str, Any], groups: list[str]) -> str:
     return NOTICE + "".join(f"{line}\n" for line in pip_lines(pins, groups))
 
 
-def conda_environment(pins: dict[str, Any], groups: list[str], name: str = "") -> str:
-    """A conda environment file; what conda-forge and bioconda lack is installed by pip."""
+def split(pins: dict[str, Any], groups: list[str]) -> tuple[list[str], list[str]]:
+    """The requirements of these groups as conda reads them, and as pip reads those that conda's channels lack."""
     conda, pip = [f"python={pins['python']}"], []
     for group in groups:
         for package, pin in pins["groups"][group].items():
@@ -42,12 +42,24 @@ def conda_environment(pins: dict[str, Any], groups: list[str], name: str = "") -
                 pip.append(f"{package}=={pin['version']}")
             else:
                 conda.append(f"{pin.get('conda', package)}={pin['version']}")
+    return conda + ["pip"] * bool(pip), pip
+
+
+def conda_environment(pins: dict[str, Any], groups: list[str], name: str = "") -> str:
+    """A conda environment file. One with a name has pip's packages, one of Snakemake's leaves them to its script."""
+    conda, pip = split(pins, groups)
     lines = [f"name: {name}"] if name else []
     lines += ["channels:", "  - conda-forge", "  - bioconda", "  - nodefaults", "dependencies:"]
     lines += [f"  - {line}" for line in conda]
-    if pip:
-        lines += ["  - pip", "  - pip:", *(f"      - {line}" for line in pip)]
+    if pip and name:
+        lines += ["  - pip:", *(f"      - {line}" for line in pip)]
     return NOTICE + "".join(f"{line}\n" for line in lines)
+
+
+def post_deploy(pins: dict[str, Any], groups: list[str]) -> str:
+    """What Snakemake runs in an environment that it has made, from its file or from its pins; empty for nothing."""
+    _, pip = split(pins, groups)
+    return f"{NOTICE}python -m pip install --disable-pip-version-check {' '.join(pip)}\n" if pip else ""
 
 
 def container(pins: dict[str, Any], name: str) -> str:
@@ -110,8 +122,12 @@ def expected() -> dict[Path, str]:
     for name, groups in pins["files"].items():
         if name.endswith(".txt"):
             files[ROOT / name] = requirements(pins, groups)
+        elif name == "environment.yml":
+            files[ROOT / name] = conda_environment(pins, groups, "prm-scaling")
         else:
-            files[ROOT / name] = conda_environment(pins, groups, "prm-scaling" if name == "environment.yml" else "")
+            files[ROOT / name] = conda_environment(pins, groups)
+            if script := post_deploy(pins, groups):
+                files[(ROOT / name).with_suffix(".post-deploy.sh")] = script
     files |= {ROOT / name: container(pins, name) for name in pins["containers"]}
     readme = ROOT / "README.md"
     if readme.exists():

@@ -51,13 +51,20 @@ class Node(Strict):
 
 @dataclass(frozen=True)
 class Asked:
-    """What one job asks for, by Snakemake's names: memory of each node, minutes, the GPUs of all nodes together."""
+    """What one job asks for, by Snakemake's names: cores and memory of each node, minutes, the GPUs of all together.
+
+    The last three are None on one node. On several, a job has a task on each: ``mpi`` tells the executor that the job
+    itself starts them, with srun, and ``tasks_per_gpu`` of 0 that they are not counted by GPUs.
+    """
 
     cpus: int
     mem_mb: int
     runtime: int
     gpu: int
     nodes: int
+    tasks: int | None
+    tasks_per_gpu: int | None
+    mpi: str | None
 
 
 class Needs:
@@ -90,6 +97,9 @@ class Needs:
             runtime=min(minutes, 60 * self._node.hours),
             gpu=gpus,
             nodes=nodes,
+            tasks=nodes if nodes > 1 else None,
+            tasks_per_gpu=0 if nodes > 1 else None,
+            mpi="srun" if nodes > 1 else None,
         )
 
 

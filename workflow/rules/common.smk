@@ -2,6 +2,7 @@ import ast
 import os
 import re
 import sys
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,7 +37,7 @@ from prm_scaling.config import load_params
 from prm_scaling.models.settings import early_step
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.source import local_files
-from prm_scaling.resources import Needs
+from prm_scaling.resources import Asked, Needs
 
 P = load_params(BASE)
 PARAMS = P.model_dump(mode="json")
@@ -67,13 +68,22 @@ def used_by(path):
     return {name for name in found - BOOKKEEPING if name.startswith("src/") and (BASE / name).is_file()}
 
 
-def code(script):
-    """What a script uses of the package, directly or not: Snakemake itself sees a change in the script only."""
+@cache
+def modules_of(script):
+    """The package's files that a script uses, directly or not."""
     found, fresh = set(), {f"workflow/scripts/{script}.py"}
     while fresh:
         fresh = set().union(*map(used_by, fresh)) - found
         found |= fresh
     return sorted(found)
+
+
+def code(script):
+    """What a script uses of the package: Snakemake itself sees a change in the script only.
+
+    A function, so that a job on a cluster, which has this file read anew, looks for its own only.
+    """
+    return lambda wildcards: modules_of(script)
 
 
 def cores(rule):
@@ -87,7 +97,7 @@ def asked(rule):
     def named(field):
         return lambda wildcards, attempt: getattr(NEEDS.asked(rule, dict(wildcards.items()), attempt), field)
 
-    return {field: named(field) for field in ("mem_mb", "runtime", "gpu", "nodes")}
+    return {field.name: named(field.name) for field in fields(Asked) if field.name != "cpus"}
 
 
 def problem_files(sets):

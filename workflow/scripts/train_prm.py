@@ -29,7 +29,7 @@ training = Training(
     work=snakemake.params.work,
 )
 if gpus > 1:
-    facts = train_in(gpus, snakemake.resources.get("nodes", 1), training)
+    facts = train_in(gpus, snakemake.resources.get("nodes", 1), training, snakemake.threads)
 else:
     facts = train(training, progress("steps"))
 for step, path in [*zip(facts.kept, places, strict=True), (facts.steps, training.folder)]:

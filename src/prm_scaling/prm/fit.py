@@ -91,8 +91,10 @@ def train(training: Training, report: Any = lambda step, steps, loss: None) -> F
     )
 
 
-def train_in(processes: int, nodes: int, training: Training) -> Facts:
+def train_in(processes: int, nodes: int, training: Training, threads: int = 1) -> Facts:
     """Trains in ``processes`` processes on ``nodes`` nodes of this SLURM job, a GPU each where there are any.
+
+    ``threads``: of each node, for all its processes.
 
     Raises:
         subprocess.CalledProcessError: a process failed; its words are in the job's log.
@@ -100,16 +102,19 @@ def train_in(processes: int, nodes: int, training: Training) -> Facts:
     work = Path(training.work)
     work.mkdir(parents=True, exist_ok=True)
     (work / FACTS).unlink(missing_ok=True)
-    command = ["torchrun", f"--nproc-per-node={processes // nodes}", f"--nnodes={nodes}", "--rdzv-backend=c10d"]
+    # torchrun, by this Python, which may not be first on PATH.
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes // nodes}"]
+    command += [f"--nnodes={nodes}", "--rdzv-backend=c10d"]
     # Port 0 on one node: any that is free. Nodes must agree on one, which follows from the job's number.
     job = int(os.environ.get("SLURM_JOB_ID", "0"))
     endpoint = "localhost:0" if nodes == 1 else f"{os.uname().nodename}:{20000 + job % 20000}"
     command += [f"--rdzv-id={job}", f"--rdzv-endpoint={endpoint}", "-m", __name__, json.dumps(asdict(training))]
     if nodes > 1:
-        command = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", *command]
-    # Beside this Python, which may not be first on PATH.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(command, check=True, env={**os.environ, "PATH": path}, stdout=sys.stdout, stderr=sys.stderr)
+        # One that fails ends the others, which would wait for it.
+        tasks = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={threads}"]
+        command = ["srun", *tasks, "--kill-on-bad-exit=1", *command]
+    own = {**os.environ, "OMP_NUM_THREADS": str(max(1, threads * nodes // processes))}
+    subprocess.run(command, check=True, env=own, stdout=sys.stdout, stderr=sys.stderr)
     facts = json.loads((work / FACTS).read_text())
     return Facts(**{**facts, "kept": tuple(facts["kept"])})
 

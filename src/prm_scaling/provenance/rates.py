@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from scipy.optimize import nnls
 
 from prm_scaling.analysis.times import JobTime
 from prm_scaling.config import merged
@@ -83,6 +82,9 @@ def fitted(work: Work, graph: Sequence[Job], took: dict[str, float], rates: dict
     rows = np.array([[1.0, *(part[kind] for kind in kinds)] for part in parts.values()])
     wanted = np.array([took[name] for name in parts])
     left = np.maximum(wanted - [besides(load, rates) for load in with_model.values()], 0.0)
+    # Not with the others: every job on a cluster reads this module, and only measuring needs scipy, slow to import.
+    from scipy.optimize import nnls
+
     start, *multiples = nnls(rows / wanted[:, None], left / wanted)[0]
     found["start"][place] = round(float(start), 2)
     for kind, multiple in zip(kinds, multiples, strict=True):
