@@ -91,7 +91,7 @@ def full(
     """Rollouts after every step of every chain, whatever its answer; a round does the next step of all chains.
 
     The first step that is not hopeful is the first error. The last step needs no rollout: all completions of a whole
-    chain are itself, k right ones or none.
+    chain are itself, k right ones or none (an unfinished chain is never right).
     """
     able = [c for c in chains if c.ends]
     counts: dict[str, list[int]] = {c.id: [] for c in able}
