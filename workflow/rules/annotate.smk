@@ -194,7 +194,6 @@ use rule annotate_votes as annotate_votes_shard with:
         f"logs/{P.scale}/benchmarks/{{judge}}.votes-{{chains}}.{{shard}}.tsv"
     wildcard_constraints:
         chains=only(SHARDED),
-        judge=only(VOTING),
     message:
         "Critiques of {wildcards.chains} by {wildcards.judge}, shard {wildcards.shard}"
 
@@ -234,8 +233,6 @@ rule count_votes:
         tally=f"{R}/annotate/{{chains}}/{{judge}}.votes.json",
     log:
         f"logs/{P.scale}/annotate/{{chains}}-{{judge}}.log",
-    wildcard_constraints:
-        judge=only(VOTING),
     conda:
         "../envs/analysis.yaml"
     threads: cores("count_votes")
