@@ -1,7 +1,12 @@
 """Labels of a chain set are the same whatever the number of shards, and a killed shard goes on where it was."""
 
+import json
+import sys
+
 import pytest
+import yaml
 from annotating import chain_of, completer_of, ends_of
+from checkout import call, copy_to
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +109,36 @@ def test_how_many_shards_there_are_follows_from_the_chains():
     assert few.count_of_chains("math") == 5000
     assert few.shards_of("math") == ["1-of-3", "2-of-3", "3-of-3"]
     assert few.shards_of("math_validation") == []
+
+
+def test_a_set_in_shards_has_every_label_that_a_whole_one_has(tmp_path):
+    """Every judge, whether its votes are kept or not, and the chains that trees seed, as far as the PRM on them."""
+    variants = []
+    for size in (5000, 2000):
+        over = {"mode": "tree", "chains_a_shard": size, "judges": {"judge_b": {"model": "124k", "prompt": "stepwise"}}}
+        params = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), {"annotate": over, "scale": "default"})
+        over = {"results": "results", "train": {"sets": {"monte_carlo": {"annotator": "seeded"}}}}
+        variants.append(merged(params, over))
+    done = call(copy_to(tmp_path), sys.executable, "tests/graph.py", ".", input=json.dumps(variants))
+    assert done.returncode == 0, done.stderr
+    made = {}
+    for size, graph in zip((5000, 2000), json.loads(done.stdout), strict=True):
+        made[size] = [job for job in graph["jobs"] if graph["rules"][job["rule"]]["phase"] == "annotate"]
+        trained = [
+            j["input"] for j in graph["jobs"] if j["rule"] == "train_prm" and "monte_carlo" in str(j["wildcards"])
+        ]
+        assert trained and all("results/annotate/math/seeded_chains.parquet" in files for files in trained)
+    rules = {size: {job["rule"] for job in jobs} for size, jobs in made.items()}
+    shards = {"annotate_monte_carlo_shard", "annotate_votes_shard", "join_shards"}
+    assert not rules[5000] & shards and rules[2000] > shards
+    asked = [{path for job in made[size] if job["rule"] == "annotate" for path in job["input"]} for size in made]
+    assert asked[0] == asked[1] and all(f"results/annotate/math/judge_{j}.parquet" in asked[0] for j in "abc")
+    assert all(asked[0] <= {path for job in jobs for path in job["output"]} for jobs in made.values())
+    monte_carlo = [job for job in made[2000] if job["rule"] == "annotate_monte_carlo_shard"]
+    assert sorted(dict(j["wildcards"])["shard"] for j in monte_carlo if ["chains", "math"] in j["wildcards"]) == [
+        "1-of-3",
+        "2-of-3",
+        "3-of-3",
+    ]
+    # What a killed shard has is its own.
+    assert len({job["params"]["work"] for job in monte_carlo}) == len(monte_carlo)
