@@ -6,7 +6,9 @@
 All modes label the same chains with the same completer and the same number of rollouts a probe: `full` after every
 step, `binary` by binary search, `tree` with rollouts shared among a problem's chains, `tree + N` with N new chains a
 problem besides. A label is a step of a chain that got a first error or none; a step of a seeded chain counts only from
-where it leaves the chain that seeded it, and `probes` are prefixes whose soft value is stored. `wrong` is the share of
+where it leaves the chain that seeded it, and `probes` are prefixes whose soft value is stored. `rises` is the share of
+chains with a hopeless prefix before a hopeful one, which only `full` can see: what the others assume not to happen, or
+what too few rollouts from a right prefix, and a chain that takes an error back, look like. `wrong` is the share of
 chains whose first error is not the true one, with its standard error over problems; `times full` the ratio of labels a
 second, in the same run, of seconds of the processor.
 """
@@ -21,6 +23,7 @@ import torch
 from common import ROOT, record
 
 from prm_scaling.analysis.label_noise import problem_of
+from prm_scaling.annotate.counts import rises
 from prm_scaling.annotate.monte_carlo import binary, full
 from prm_scaling.annotate.record import Annotation
 from prm_scaling.annotate.rollouts import Completer
@@ -139,6 +142,7 @@ def _row(
         "rollouts / label": counting.rollouts / labels,
         "rollouts / chain": counting.rollouts / len(found),
         "probes": sum(len(a.probed) for a in found),
+        "rises": float(np.mean([bool(rises(a, 0.0)) for a in found if a.first_error is not None])),
         "wrong": noise,
         "+-": float(np.sqrt((residual**2).sum()) / shares[:, 1].sum()),
         "seconds": seconds,
