@@ -121,6 +121,27 @@ BROKEN = MappingProxyType(
             ["annotate.completer.model", "`7b`", LADDER[0]],
         ),
         "a judge that is not there": ("annotate/judges", {"judge": "gpt"}, ["annotate.judges", "`gpt`", LADDER[0]]),
+        "a prompt that is not there": (
+            "annotate/judges/judge_a",
+            {"model": LADDER[0], "prompt": "kind"},
+            ["annotate.judges.judge_a", "prompt", "`kind`", "processbench", "annotate/prompts/"],
+        ),
+        "votes that are all the same": (
+            "annotate/judges/judge_a",
+            {"model": LADDER[0], "votes": 3},
+            ["annotate.judges.judge_a", "3 votes at temperature 0", "raise `temperature`"],
+        ),
+        "a judge with another annotator's name": (
+            "annotate/judges",
+            {"monte_carlo": LADDER[0]},
+            ["annotate", "judges.monte_carlo", "none of"],
+        ),
+        "a mode that is not there": ("annotate/mode", "ternary", ["annotate.mode", "'ternary'", "'binary'", "'tree'"]),
+        "seeded chains without a tree": (
+            f"train/sets/{next(iter(BASE['train']['sets']))}/annotator",
+            "seeded",
+            ["train.sets", "`seeded`", "annotate.mode", "`tree`"],
+        ),
         "a size that is not there": ("train/size", "7b", ["train.size", "`7b`", "models.ladder", LADDER[0]]),
         "a training set that is not there": ("train/ladder_set", "all", ["train.ladder_set", "`all`", "train.sets"]),
         "chains that are not there": (
@@ -155,7 +176,11 @@ BROKEN = MappingProxyType(
             [f"problems.sets.{A_SET}.surface", "`odd`", "wide"],
         ),
         "a world set without a surface": (f"problems/sets/{A_SET}/surface", "", [A_SET, "needs `surface`"]),
-        "a data set that is not there": (f"problems/sets/{A_SET}/source", "hub", [A_SET, "`hub`", "'world', 'reasoning_gym', 'math'"]),
+        "a data set that is not there": (
+            f"problems/sets/{A_SET}/source",
+            "hub",
+            [A_SET, "`hub`", "'world', 'reasoning_gym', 'math'"],
+        ),
         "a data set without data": (
             f"problems/sets/{A_SET}/source",
             "gsm8k",

@@ -242,8 +242,10 @@ def rule_names() -> list[str]:
     files = sorted((ROOT / "workflow" / "rules").rglob("*.smk"))
     found = [re.findall(r"^(?:use rule \w+ as|rule) (\w+)", path.read_text(), re.MULTILINE) for path in files]
     targets = {path.stem for path in files}
-    # What is fetched has its own test below; times and pictures are of the folder where they are made.
+    # What is fetched has its own test below, and no set has shards; times and pictures are of the folder where they are
+    # made.
     elsewhere = {"fetch_model", "read_problems", "read_solutions", "rate_chains", "annotate_ratings", "rule_graph"}
+    elsewhere |= {"annotate_monte_carlo_shard", "annotate_votes_shard", "join_shards"}
     return sorted(set(chain.from_iterable(found)) - targets - elsewhere - {"job_times"})
 
 

@@ -119,6 +119,18 @@ def test_every_policy_and_training_asks_for_something_that_exists(scale):
         assert 3 <= asked.runtime <= 24 * 60
 
 
+def test_a_shard_is_as_large_as_a_job_s_time_allows():
+    """Wrong behaviour: a 72B model loaded once a slice, or a job that its time limit ends before it is done."""
+    params = params_of("paper")
+    needs = Needs(params, stated_rates(), NODE)
+    for name in ("math", "prm800k"):
+        shard = {"chains": name, "shard": params.shards_of(name)[0]}
+        jobs = [needs.asked("annotate_monte_carlo", shard)]
+        jobs += [needs.asked("annotate_votes", {**shard, "judge": judge}) for judge in params.annotate.judges]
+        assert max(job.runtime for job in jobs) < 24 * 60, "the longest fits the limit, its margin included"
+        assert min(job.runtime for job in jobs) > 60, "hours of work for each time that a model is loaded"
+
+
 def test_the_profile_describes_a_node():
     assert Needs.of(load_params(ROOT), ROOT)
 

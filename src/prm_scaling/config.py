@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from prm_scaling.analysis.settings import Studies
+from prm_scaling.annotate.settings import Annotate
 from prm_scaling.chains.segmentation import SEGMENTERS, SEPARATOR
 from prm_scaling.models.settings import LanguageModel, Models, early_step
 from prm_scaling.problems.datasets import DATASETS
@@ -60,25 +61,7 @@ class Chains(Strict):
         return self
 
 
-class Completer(Strict):
-    """Who rolls out for Monte Carlo labels (Math-Shepherd's completer), and at which temperature."""
-
-    model: str
-    temperature: Annotated[float, Field(ge=0)]
-
-
-class Annotate(Strict):
-    """The annotate phase."""
-
-    completer: Completer
-    rollouts: Count
-    threshold: Share
-    neutral_right: bool
-    judges: dict[str, str]
-    audit: list[str] = Field(min_length=1)
-
-
-ANNOTATORS = ("human", "ratings", "monte_carlo", "consensus")
+ANNOTATORS = ("human", "ratings", "monte_carlo", "seeded", "consensus")
 
 
 class TrainingSet(Strict):
@@ -168,7 +151,7 @@ class Params(Strict):
             "search.generators": self.search.generators,
             "search.front.policies": self.search.front.policies,
             "annotate.completer.model": [self.annotate.completer.model],
-            "annotate.judges": list(self.annotate.judges.values()),
+            "annotate.judges": [judge.model for judge in self.annotate.judging().values()],
             "studies.transfer.policies": self.studies.transfer.policies,
         }
         for field, names in wanted.items():
@@ -219,6 +202,11 @@ class Params(Strict):
                 raise ValueError(f"chains.sets.{name}: {rated} come with rated solutions, the others do not: set apart")
         needs = {"human": "world", "ratings": "rated"}
         for name, training in self.train.sets.items():
+            if training.annotator == "seeded" and self.annotate.mode != "tree":
+                raise ValueError(
+                    f"train.sets.{name}.annotator `seeded`: only rollouts in a tree seed chains; set annotate.mode to "
+                    f"`tree` (it is `{self.annotate.mode}`), or choose another annotator"
+                )
             kind = needs.get(training.annotator)
             without = [c for c in training.chains if kind not in (None, kinds[c])]
             if without:
@@ -252,6 +240,16 @@ class Params(Strict):
     def domain_of_chains(self, chain_set: str) -> str:
         """The domain of a chain set: that of its first problem set."""
         return self.problems.sets[self.chains.sets[chain_set][0]].domain
+
+    def count_of_chains(self, chain_set: str) -> int:
+        """How many chains a chain set has; rated ones come with their problems, one a record."""
+        problems = sum(self.problems.sets[name].count for name in self.chains.sets[chain_set])
+        return problems * (1 if self.kind_of_chains(chain_set) == "rated" else self.chains.samples)
+
+    def shards_of(self, chain_set: str) -> list[str]:
+        """The shards in which a chain set is annotated, ``1-of-3`` and so on; none if one job does all of it."""
+        shards = -(-self.count_of_chains(chain_set) // self.annotate.chains_a_shard)
+        return [f"{i + 1}-of-{shards}" for i in range(shards)] if shards > 1 else []
 
     def kind_of_chains(self, chain_set: str) -> str:
         """``world`` if sampled for problems made here, ``rated`` if they come with ratings, else ``read``."""

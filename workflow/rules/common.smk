@@ -33,6 +33,7 @@ BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "src"))
 os.environ.update(PYTHONPATH=str(BASE / "src"))
 
+from prm_scaling.annotate.formats import VERDICTS, prompt_file
 from prm_scaling.config import load_params
 from prm_scaling.models.settings import early_step
 from prm_scaling.problems.datasets import DATASETS
@@ -185,6 +186,8 @@ def most_documents(corpus):
     return P.models.pretraining.batch * max((m.steps or 0) for m in trained)
 
 
+# Who judges, in full.
+JUDGES = P.annotate.judging()
 # Consensus (ASLAF) asks Monte Carlo and every judge.
 AGREEING = ["monte_carlo", *P.annotate.judges]
 ANNOTATION = f"{R}/annotate/{{chains}}/{{annotator}}.parquet"
@@ -209,13 +212,34 @@ def annotations():
     return [expand(ANNOTATION, chains=c, annotator=annotators(c)) for c in P.chains.sets]
 
 
+def chains_to_train(training):
+    """Where the chains of a training set are: sampled, or seeded by the rollouts of Monte Carlo's trees."""
+    place = f"{R}/annotate/{{}}/seeded_chains.parquet" if training.annotator == "seeded" else f"{R}/chains/{{}}.parquet"
+    return [place.format(c) for c in training.chains]
+
+
+def work_of(name):
+    """Where a job keeps what it has until it is done, of its own for each shard."""
+
+    def folder(w):
+        parts = dict(w.items())
+        return f"work/{P.scale}/annotate/{name.format(**parts)}" + (f".{parts['shard']}" if "shard" in parts else "")
+
+    return folder
+
+
+def prompt_of(judge):
+    """The prompt file of a judge that has one."""
+    return [] if judge.prompt == VERDICTS else [str(prompt_file(judge.prompt).relative_to(BASE))]
+
+
 def training_inputs(w):
     """The training set, its chains, and the base model."""
     return {
         "files": model_inputs(w.size),
         "base": f"{R}/models/{w.size}/model.json",
         "selected": f"{R}/filter/{w.training}.parquet",
-        "chains": [f"{R}/chains/{c}.parquet" for c in P.train.sets[w.training].chains],
+        "chains": chains_to_train(P.train.sets[w.training]),
     }
 
 

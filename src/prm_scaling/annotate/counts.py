@@ -32,8 +32,9 @@ def soft_values(annotation: Annotation) -> dict[int, float]:
 def bracket(annotation: Annotation, threshold: float) -> tuple[int, int]:
     """The first and the last step that may be the first error: one step where the probes settle it.
 
-    The earliest hopeless prefix counts, as if all after it were hopeless too. A chain without an error by its own
-    answer (``first_error`` -1) has (-1, -1) at every threshold.
+    The earliest hopeless prefix counts, as if all after it were hopeless too. A chain that nothing was rolled out
+    from, as its own answer is right, has (-1, -1) at every threshold; so has one whose probes, up to its end, are all
+    hopeful.
 
     >>> found = Annotation("q/0", "monte_carlo", 2, (1.0, 1.0, 0.0, 0.0), 4, (1, 2), (1, 0))
     >>> bracket(found, 0.0), bracket(found, 0.25)
@@ -42,10 +43,11 @@ def bracket(annotation: Annotation, threshold: float) -> tuple[int, int]:
     if annotation.first_error is None:
         raise ValueError(f"{annotation.chain}: it has no steps, so no first error")
     values = soft_values(annotation)
-    if annotation.first_error < 0:
-        return -1, -1
+    end = len(annotation.labels) - 1
     hopeless = [step for step, share in values.items() if not share > threshold]
-    last = min(hopeless, default=len(annotation.labels) - 1)
+    if not hopeless and (annotation.first_error < 0 or end in values):
+        return -1, -1
+    last = min(hopeless, default=end)
     return max((step + 1 for step in values if step < last), default=0), last
 
 

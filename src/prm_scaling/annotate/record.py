@@ -13,10 +13,10 @@ class Annotation:
         first_error: 0-based index of the first wrong step, -1 if none; ``None`` if it gave no verdict.
         labels: per step 1.0 (right), 0.0 (wrong); soft labels stay floats. Empty without a verdict.
         rollouts: k, the rollouts per probed prefix (Monte Carlo only, else 0).
-        probed: the steps after which rollouts were made, in the order of the binary search.
-        correct: the count of right rollouts at each probed step.
+        probed: the steps whose prefixes were probed, in the order of the binary search, or all of them.
+        correct: the count of right rollouts at each probed step; at a chain's end k or 0, by its own answer.
         seed: of the rollouts or critiques.
-        text: the raw critique (judges only).
+        text: the raw critique (judges only); of several the first that agrees with what most say.
     """
 
     chain: str

@@ -55,9 +55,12 @@ class Work:
         return sum(self.params.problems.sets[name].count for name in sets)
 
     def chains(self, name: str) -> int:
-        """How many chains a chain set has; rated ones come with their problems, one a record."""
-        rated = self.params.kind_of_chains(name) == "rated"
-        return self.problems(self.params.chains.sets[name]) * (1 if rated else self.params.chains.samples)
+        """How many chains a chain set has."""
+        return self.params.count_of_chains(name)
+
+    def annotated(self, w: Mapping[str, str]) -> float:
+        """How many chains a job annotates: a set, or a shard of it."""
+        return self.chains(w["chains"]) / (len(self.params.shards_of(w["chains"])) if "shard" in w else 1)
 
     def tests(self, domain: str) -> int:
         """How many test problems a domain has."""
@@ -86,7 +89,10 @@ class Work:
             "fetch_model": self._fetch,
             "sample_chains": self._sample,
             "annotate_monte_carlo": self._monte_carlo,
+            "annotate_monte_carlo_shard": self._monte_carlo,
             "annotate_judge": self._judge,
+            "annotate_votes": self._judge,
+            "annotate_votes_shard": self._judge,
             "train_prm": partial(self._train, kept=0),
             "train_prm_with_checkpoints": partial(self._train, kept=len(self.params.train.emergence)),
             "sample_pool": self._pool,
@@ -145,17 +151,23 @@ class Work:
         return Load(size, size, generate=count * self.texts["chain"], bytes=count * self.rates["bytes"]["chain"])
 
     def _monte_carlo(self, w: Mapping[str, str]) -> Load:
-        # Binary search: one more prefix each time the steps double; a rollout is half a chain long on average.
-        prefixes = log2(self.texts["steps"]) + 1
-        rollouts = self.chains(w["chains"]) * prefixes * self.params.annotate.rollouts
-        size = self.parameters(self.params.annotate.completer.model)
+        # Binary search: one more prefix each time the steps double; a rollout is half a chain long on average. A tree
+        # searches its seeds too, and what it saves is not known before.
+        annotate, steps = self.params.annotate, self.texts["steps"]
+        prefixes = steps - 1 if annotate.mode == "full" else log2(steps) + 1
+        chains = self.annotated(w)
+        if annotate.mode == "tree":
+            chains += chains / self.params.chains.samples * annotate.tree.seeds
+        rollouts = chains * prefixes * annotate.rollouts
+        size = self.parameters(annotate.completer.model)
         graded, tested = self._graded(self.params.domain_of_chains(w["chains"]), rollouts)
         return Load(size, size, generate=rollouts * self.texts["chain"] / 2, graded=graded, tested=tested)
 
     def _judge(self, w: Mapping[str, str]) -> Load:
         length = self.rates["critique"] * self.texts["chain"]
-        size = self.parameters(self.params.annotate.judges[w["judge"]])
-        return Load(size, size, generate=self.chains(w["chains"]) * length)
+        judge = self.params.annotate.judging()[w["judge"]]
+        size = self.parameters(judge.model)
+        return Load(size, size, generate=self.annotated(w) * judge.votes * length)
 
     def _train(self, w: Mapping[str, str], kept: int) -> Load:
         train = self.params.train
