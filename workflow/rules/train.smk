@@ -1,6 +1,10 @@
 # The PRMs of which checkpoints are kept, for the study of emergence in training steps.
 KEPT = P.prms_of(P.train.ladder_set)
 
+# How a PRM is trained, on whatever set.
+HOW = ("batch", "epochs", "learning_rate", "optimizer", "precision", "micro_batch", "gradient_checkpointing", "packing")
+HOW += ("lora",)
+
 
 wildcard_constraints:
     training="|".join(P.train.sets),
@@ -34,7 +38,7 @@ rule train_prm:
     resources:
         **asked("train_prm"),
     params:
-        train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
+        train={k: PARAMS["train"][k] for k in HOW},
         shares=[],
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
@@ -59,7 +63,7 @@ use rule train_prm as train_prm_with_checkpoints with:
         training=P.train.ladder_set,
         size=P.train.size,
     params:
-        train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
+        train={k: PARAMS["train"][k] for k in HOW},
         shares=P.train.emergence,
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
