@@ -14,8 +14,8 @@ from transformers import AutoModelForTokenClassification, Qwen2ForCausalLM
 
 from prm_scaling.annotate.select import Selected
 from prm_scaling.chains.record import Chain
-from prm_scaling.models.example import Example
 from prm_scaling.models.batches import padded, part
+from prm_scaling.models.example import Example
 from prm_scaling.prm.fit import Training, train, train_in
 from prm_scaling.seeds import stream
 from prm_scaling.storage import write_json, write_records

@@ -1,4 +1,4 @@
-"""LoRA by peft: low-rank matrices that are trained in place of a model's own, and are added to them where it is saved."""
+"""LoRA by peft: low-rank matrices, trained in place of a model's own and added to them where it is saved."""
 
 from collections.abc import Mapping, Sequence
 
