@@ -3,6 +3,9 @@
 import itertools
 import json
 import math
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +13,17 @@ import pytest
 import torch
 from conftest import embedded, tiny
 from safetensors.torch import load_file
-from transformers import AutoModelForTokenClassification, Qwen2ForCausalLM
+from sharded import main as sharded_main
+from test_training import toy
+from transformers import AutoModelForTokenClassification, Qwen2ForCausalLM, TrainingArguments
 
 from prm_scaling.annotate.select import Selected
 from prm_scaling.chains.record import Chain
 from prm_scaling.models.batches import padded, part
 from prm_scaling.models.example import Example
+from prm_scaling.models.training import Settings, fit
 from prm_scaling.prm.fit import Training, train, train_in
+from prm_scaling.prm.model import step_loss
 from prm_scaling.seeds import stream
 from prm_scaling.storage import write_json, write_records
 
@@ -84,7 +91,8 @@ def test_two_processes_train_the_prm_that_one_does(training, alone):
     assert train_in(2, 1, two) == facts
     assert losses(two) == pytest.approx(one_losses, rel=1e-5)
     assert len(one_losses) == facts.steps == 12
-    for one, other in ((training.folder, two.folder), *((a[1], b[1]) for a, b in zip(training.kept, two.kept))):
+    kept = [(one, other) for (_, one), (_, other) in zip(training.kept, two.kept, strict=True)]
+    for one, other in ((training.folder, two.folder), *kept):
         assert_like(Path(one), Path(other), rtol=1e-4, atol=1e-5)
         # What was saved by processes that held parts of it is an ordinary PRM.
         assert AutoModelForTokenClassification.from_pretrained(other).config.architectures == [
@@ -92,6 +100,43 @@ def test_two_processes_train_the_prm_that_one_does(training, alone):
         ]
     half = load_file(Path(two.kept[0][1]) / "model.safetensors")
     assert not torch.equal(half["score.weight"], weights["score.weight"])
+
+
+def sharded(processes: int, folder: Path, stop: int = 0) -> subprocess.CompletedProcess:
+    """A training by ``tests/sharded.py``."""
+    torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--rdzv-backend=c10d"]
+    script = [str(Path(__file__).with_name("sharded.py")), str(folder), str(stop)]
+    command = [sys.executable, *torchrun, "--rdzv-endpoint=localhost:0", *script]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_two_processes_hold_half_each_and_go_on_after_a_kill(tmp_path):
+    """Wrong behaviour: each holds the whole model; or a sharded checkpoint that does not give the same losses."""
+    one = tmp_path / "one"
+    toy().save_pretrained(one / "base")
+    shutil.copytree(one / "base", tmp_path / "base")
+    sharded_main(one, 0)
+    assert sharded(2, tmp_path, stop=10).returncode
+    assert not (tmp_path / "prm").exists()
+    ended = sharded(2, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    held = [json.loads((tmp_path / f"held-{rank}.json").read_text()) for rank in (0, 1)]
+    assert sum(h["held"] for h in held) == held[0]["whole"], "what both hold is the model, once"
+    # A tensor of one row lies with one of them.
+    assert all(0.4 < h["held"] / h["whole"] < 0.6 for h in held)
+    assert held[0]["seen"] == list(range(9, 21)) and held[1]["seen"] == []
+    expected, found = (json.loads((place / "metrics.json").read_text()) for place in (one, tmp_path))
+    assert [row["step"] for row in found] == list(range(1, 21))
+    assert [row["loss"] for row in found] == pytest.approx([row["loss"] for row in expected], rel=1e-5)
+    for name in ("prm", "kept"):
+        assert_like(one / name, tmp_path / name, rtol=1e-3, atol=1e-5)
+
+
+def test_muon_is_refused_where_processes_hold_parts_of_matrices(monkeypatch, tmp_path):
+    monkeypatch.setattr(TrainingArguments, "world_size", 2)
+    with pytest.raises(ValueError, match=r"train.optimizer: muon .*use adamw"):
+        fit(toy(), [Example((1, 2), (1.0, math.nan))], step_loss, Settings(4, 2, 0.1, 0), tmp_path, {})
 
 
 def test_the_weighted_shares_of_a_batch_have_its_loss():
