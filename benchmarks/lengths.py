@@ -9,7 +9,7 @@ from common import VOCABULARY
 
 @dataclass(frozen=True)
 class Mixed:
-    """A chain: its problem, its tokens, and where its steps end (every ``step`` tokens after the prompt, and at the end)."""
+    """A chain: its problem, its tokens, and where its steps end, the last with it."""
 
     problem: str
     tokens: tuple[int, ...]
@@ -19,7 +19,10 @@ class Mixed:
 def mixed(
     problems: int, samples: int, prompt: int, shortest: int, longest: int, step: int, seed: int = 0
 ) -> list[Mixed]:
-    """``samples`` chains of each problem, in the order of problems; solutions' lengths are spread evenly in their log."""
+    """``samples`` chains of each problem, in their order, of steps of ``step`` tokens.
+
+    The logarithms of the solutions' lengths are spread evenly.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def drawn(count: int) -> list[int]:

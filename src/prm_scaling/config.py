@@ -186,7 +186,7 @@ class Lora(Strict):
     """Low-rank adapters in place of the whole model: peft's rank, alpha and target modules."""
 
     rank: Count
-    alpha: Annotated[float, Field(gt=0)]
+    alpha: Count
     targets: list[str] = Field(min_length=1)
 
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 ADAPTER = "default"
 
 
-def adapted(model: PreTrainedModel, rank: int, alpha: float, targets: Sequence[str], whole: Sequence[str]) -> PeftModel:
+def adapted(model: PreTrainedModel, rank: int, alpha: int, targets: Sequence[str], whole: Sequence[str]) -> PeftModel:
     """``model`` with low-rank adapters on its linear modules named ``targets``; modules named ``whole`` train as usual.
 
     Raises:

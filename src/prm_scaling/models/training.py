@@ -111,7 +111,7 @@ class _Fit(Trainer):
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         """The one that the settings name."""
-        if self.optimizer is None:
+        if self.optimizer is None:  # type: ignore[has-type]
             self.optimizer = optimizer_of(self.model, self._settings.optimizer, self._settings.learning_rate)
         return self.optimizer
 
