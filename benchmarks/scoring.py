@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--prompt", type=int, default=48)
     parser.add_argument("--lengths", type=int, nargs=2, default=[32, 512], help="of the solutions, spread in their log")
     parser.add_argument("--rows", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     found = []

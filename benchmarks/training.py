@@ -159,18 +159,18 @@ def measured(size: str, precision: str, chains: list[Mixed], batch: int, repeats
 def main() -> None:
     """Measures and records."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=["124k:float32", "100m:float32", "100m:bfloat16"])
-    parser.add_argument("--chains", type=int, default=64)
+    parser.add_argument("--models", nargs="+", default=["124k:float32", "100m:bfloat16"])
+    parser.add_argument("--chains", type=int, nargs="+", default=[512, 32], help="for each model")
     parser.add_argument("--prompt", type=int, default=48)
     parser.add_argument("--lengths", type=int, nargs=2, default=[32, 512], help="of the solutions, spread in their log")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    chains = mixed(arguments.chains, 1, arguments.prompt, *arguments.lengths, step=16)
     rows = []
-    for name in arguments.models:
+    for name, count in zip(arguments.models, arguments.chains, strict=True):
         size, precision = name.split(":")
+        chains = mixed(count, 1, arguments.prompt, *arguments.lengths, step=16)
         rows += measured(size, precision, chains, arguments.batch, arguments.repeats)
     record("training", vars(arguments), rows, ["accelerate", "trl"])
 

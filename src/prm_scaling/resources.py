@@ -1,9 +1,10 @@
 """What a job asks a cluster for: cores, memory, minutes, GPUs; all follow from its models' sizes and its work.
 
 The GPUs of a job share its models' weights, in training with what :data:`TRAINING_BYTES` counts: what one GPU does not
-hold is trained by a process on each of several, which hold a part each (`models/training.py`). Beside them each GPU holds the keys and values (``engine.cache_megabytes`` a
-model) of its share of the heads. Minutes are those of the plan (``./run plan``), twice over, as its promise is a factor
-of two. What a job asks for makes no result stale: Snakemake and DVC do not look at it.
+hold is trained by a process on each of several, which hold a part each (`models/training.py`). Beside them each GPU
+holds the keys and values (``engine.cache_megabytes`` a model) of its share of the heads. Minutes are those of the plan
+(``./run plan``), twice over, as its promise is a factor of two. What a job asks for makes no result stale: Snakemake
+and DVC do not look at it.
 """
 
 from collections.abc import Mapping
