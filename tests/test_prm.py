@@ -9,7 +9,7 @@ from conftest import tiny
 from prm_scaling.chains.record import Chain
 from prm_scaling.engines.interface import Score
 from prm_scaling.engines.transformers import TransformersScorer
-from prm_scaling.models.training import collate
+from prm_scaling.models.batches import padded
 from prm_scaling.prm.metrics import predicted_first_error, process_f1, step_auc
 from prm_scaling.prm.model import example, positions, step_loss
 
@@ -29,7 +29,7 @@ def test_training_and_inference_read_the_same_positions(tokenizer):
         tokens = tuple(x for word in words for x in (word, separator))
         chains.append(Chain(f"q/{i}", "q", "math", (5,) * (1 + i % 3), tokens, (2, 4, 6, 8), "", True))
         labels.append(tuple(float(word == 20) for word in words))
-    batch = collate([[example(c, row) for c, row in zip(chains, labels, strict=True)]])
+    batch = padded([example(c, row) for c, row in zip(chains, labels, strict=True)])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(80):
         optimizer.zero_grad()
@@ -61,7 +61,7 @@ def test_the_loss_is_the_papers_over_all_steps_with_soft_and_zero_labels(prm_mod
     """Wrong behaviour: labels rounded to integers, or steps of label 0 taken for padding."""
     other = Chain("q/1", "q", "math", (5,), (7, 8), (1, 2), "", True)
     labels = [(1.0, 0.9, 0.0), (0.0, 0.25)]
-    batch = collate([[example(CHAIN, labels[0]), example(other, labels[1])]])
+    batch = padded([example(CHAIN, labels[0]), example(other, labels[1])])
     terms = []
     for chain, row in zip((CHAIN, other), labels, strict=True):
         with torch.no_grad():

@@ -54,6 +54,13 @@ def test_a_training_on_several_nodes_has_one_task_on_each(paper):
     assert (asked.nodes, asked.tasks, asked.tasks_per_gpu, asked.mpi) == (1, None, None, None)
 
 
+def test_an_optimizer_for_one_gpu_is_refused_where_a_training_needs_more():
+    needs = Needs(params_of("paper", train={"optimizer": "muon"}), stated_rates(), NODE)
+    assert trained(needs, "3b").gpu == 1
+    with pytest.raises(ValueError, match=r"train.optimizer: muon .* needs 2 of 80 GB; use adamw"):
+        trained(needs, "7b")
+
+
 def test_the_gpus_of_a_judge_hold_its_weights_and_its_cache(paper):
     asked = {
         judge: paper.asked("annotate_judge", {"judge": judge, "chains": "math"}) for judge in ("judge_a", "judge_c")

@@ -1,7 +1,11 @@
-"""Training in several processes: the losses and the PRM of one, but for rounding (Muon's is that of bfloat16)."""
+"""Training in several processes and in micro-batches: the losses and the PRM of one, but for rounding."""
 
+import itertools
 import json
 import math
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +13,17 @@ import pytest
 import torch
 from conftest import embedded, tiny
 from safetensors.torch import load_file
-from transformers import Qwen2ForCausalLM
+from sharded import main as sharded_main
+from test_training import toy
+from transformers import AutoModelForTokenClassification, Qwen2ForCausalLM, TrainingArguments
 
 from prm_scaling.annotate.select import Selected
 from prm_scaling.chains.record import Chain
+from prm_scaling.models.batches import padded, part
 from prm_scaling.models.example import Example
-from prm_scaling.models.training import collate, collate_share
+from prm_scaling.models.training import Settings, fit
 from prm_scaling.prm.fit import Training, train, train_in
+from prm_scaling.prm.model import step_loss
 from prm_scaling.seeds import stream
 from prm_scaling.storage import write_json, write_records
 
@@ -46,6 +54,7 @@ def training(tmp_path_factory, tokenizer) -> Training:
         kept=((0.5, str(folder / "one" / "half")), (1.0, str(folder / "one" / "whole"))),
         folder=str(folder / "one"),
         work=str(folder / "work"),
+        optimizer="adamw",
     )
 
 
@@ -66,52 +75,78 @@ def alone(training):
     return facts, losses(training), load_file(Path(training.folder) / "model.safetensors")
 
 
+def assert_like(one: Path, other: Path, **tolerance: float) -> None:
+    """The same tensors, but for rounding."""
+    expected, found = (load_file(path / "model.safetensors") for path in (one, other))
+    assert found.keys() == expected.keys()
+    for name, values in found.items():
+        torch.testing.assert_close(values, expected[name], **tolerance)
+
+
 @pytest.mark.slow
 def test_two_processes_train_the_prm_that_one_does(training, alone):
     """Wrong behaviour: each process takes batches of its own, so that there are other or fewer steps."""
     two = of(training, "two")
     facts, one_losses, weights = alone
     assert train_in(2, 1, two) == facts
-    assert losses(two) == pytest.approx(one_losses, rel=1e-3)
+    assert losses(two) == pytest.approx(one_losses, rel=1e-5)
     assert len(one_losses) == facts.steps == 12
-    for path in (two.folder, two.kept[-1][1]):
-        found = load_file(Path(path) / "model.safetensors")
-        assert found.keys() == weights.keys()
-        for name, values in found.items():
-            torch.testing.assert_close(values, weights[name], rtol=1e-2, atol=1e-3)
-    assert not torch.equal(
-        load_file(Path(two.kept[0][1]) / "model.safetensors")["score.weight"], weights["score.weight"]
-    )
+    kept = [(one, other) for (_, one), (_, other) in zip(training.kept, two.kept, strict=True)]
+    for one, other in ((training.folder, two.folder), *kept):
+        assert_like(Path(one), Path(other), rtol=1e-4, atol=1e-5)
+        # What was saved by processes that held parts of it is an ordinary PRM.
+        assert AutoModelForTokenClassification.from_pretrained(other).config.architectures == [
+            "Qwen2ForTokenClassification"
+        ]
+    half = load_file(Path(two.kept[0][1]) / "model.safetensors")
+    assert not torch.equal(half["score.weight"], weights["score.weight"])
+
+
+def sharded(processes: int, folder: Path, stop: int = 0) -> subprocess.CompletedProcess:
+    """A training by ``tests/sharded.py``."""
+    torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--rdzv-backend=c10d"]
+    script = [str(Path(__file__).with_name("sharded.py")), str(folder), str(stop)]
+    command = [sys.executable, *torchrun, "--rdzv-endpoint=localhost:0", *script]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.slow
-def test_what_one_process_began_two_go_on_with(training, alone):
-    """Wrong behaviour: it begins again, or every process writes the metrics."""
-    half = of(training, "half")
-    told = []
+def test_two_processes_hold_half_each_and_go_on_after_a_kill(tmp_path):
+    """Wrong behaviour: each holds the whole model; or a sharded checkpoint that does not give the same losses."""
+    one = tmp_path / "one"
+    toy().save_pretrained(one / "base")
+    shutil.copytree(one / "base", tmp_path / "base")
+    sharded_main(one, 0)
+    assert sharded(2, tmp_path, stop=10).returncode
+    assert not (tmp_path / "prm").exists()
+    ended = sharded(2, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    held = [json.loads((tmp_path / f"held-{rank}.json").read_text()) for rank in (0, 1)]
+    assert sum(h["held"] for h in held) == held[0]["whole"], "what both hold is the model, once"
+    # A tensor of one row lies with one of them.
+    assert all(0.4 < h["held"] / h["whole"] < 0.6 for h in held)
+    assert held[0]["seen"] == list(range(9, 21)) and held[1]["seen"] == []
+    expected, found = (json.loads((place / "metrics.json").read_text()) for place in (one, tmp_path))
+    assert [row["step"] for row in found] == list(range(1, 21))
+    assert [row["loss"] for row in found] == pytest.approx([row["loss"] for row in expected], rel=1e-5)
+    for name in ("prm", "kept"):
+        assert_like(one / name, tmp_path / name, rtol=1e-3, atol=1e-5)
 
-    def stop(step: int, steps: int, loss: float) -> None:
-        told.append(step)
-        if step == 7:
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        train(half, stop)
-    metrics = Path(half.work) / "metrics.jsonl"
-    began = metrics.read_text().splitlines()
-    train_in(2, 1, half)
-    ended = metrics.read_text().splitlines()
-    assert ended[:6] == began[:6], "the steps before the last checkpoint are not done again"
-    assert [json.loads(line)["step"] for line in ended] == list(range(1, 13))
-    assert losses(half) == pytest.approx(alone[1], rel=1e-3)
+def test_muon_is_refused_where_processes_hold_parts_of_matrices(monkeypatch, tmp_path):
+    monkeypatch.setattr(TrainingArguments, "world_size", 2)
+    with pytest.raises(ValueError, match=r"train.optimizer: muon .*use adamw"):
+        fit(toy(), [Example((1, 2), (1.0, math.nan))], step_loss, Settings(4, 2, 0.1, 0), tmp_path, {})
 
 
 def test_the_weighted_shares_of_a_batch_have_its_loss():
     """Wrong behaviour: the mean of means, in which a row with few steps counts as much as one with many."""
     rows = [(1.0, 0.0, math.nan), (math.nan, 3.0, 5.0), (7.0, math.nan, math.nan), (math.nan,) * 3, (2.0, 2.0, 2.0)]
     batch = [Example((1, 2, 3), row) for row in rows]
-    for processes in (1, 2, 3, 5, 8):
-        shares = [collate_share([batch], i, processes) for i in range(processes)]
-        means = [share["targets"].nanmean() * share["weight"] for share in shares]
+    for turns, processes in itertools.product((1, 2, 3, 7), (1, 2, 3, 5, 8)):
+        parts = [part(batch, t, turns, p, processes) for t in range(turns) for p in range(processes)]
+        means = [float(padded(rows)["targets"].nanmean()) * weight for rows, weight in parts]
         assert not any(map(math.isnan, means))
-        assert sum(means) / processes == pytest.approx(float(collate([batch])["targets"].nanmean()))
+        assert sum(means) / len(means) == pytest.approx(float(padded(batch)["targets"].nanmean()))
+        if (turns, processes) == (1, 1):
+            assert parts[0][1] == 1.0, "a batch that one process computes at once is as it was"

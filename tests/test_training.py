@@ -15,10 +15,11 @@ from transformers import AutoModelForTokenClassification, Qwen2ForCausalLM, get_
 from prm_scaling.chains.record import Chain
 from prm_scaling.engines.interface import Score
 from prm_scaling.engines.transformers import TransformersScorer
+from prm_scaling.models.batches import Batches, padded
 from prm_scaling.models.example import Example
 from prm_scaling.models.ladder import new_model, next_token_loss
 from prm_scaling.models.optimizer import MuonWithAdamW, StackedMuon
-from prm_scaling.models.training import Batches, Diverged, Settings, collate, fit
+from prm_scaling.models.training import Diverged, Settings, fit
 from prm_scaling.prm.metrics import step_auc
 from prm_scaling.prm.model import example, new_prm, positions, step_loss
 from prm_scaling.seeds import stream
@@ -229,20 +230,20 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path):
 @given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 30), st.integers(0, 9))
 def test_every_step_has_its_batch_and_every_epoch_every_example(count, batch, steps, seed):
     examples = [Example((i,) * (1 + i % 5), (math.nan,) * (1 + i % 5)) for i in range(count)]
-    made, again = (Batches(examples, Settings(steps, batch, 0.1, seed)) for _ in range(2))
+    made, again = (Batches(examples, steps, batch, seed) for _ in range(2))
     assert len(made) == steps and [made[i] for i in range(steps)] == [again[i] for i in range(steps)]
     an_epoch = math.ceil(count / batch)
     for start in range(0, steps - an_epoch + 1, an_epoch):
         seen = Counter(e.tokens[0] for i in range(start, start + an_epoch) for e in made[i])
         assert seen == Counter(range(count))
     # More steps begin with the same batches.
-    more = Batches(examples, Settings(steps + 5, batch, 0.1, seed))
+    more = Batches(examples, steps + 5, batch, seed)
     assert [more[i] for i in range(steps)] == [made[i] for i in range(steps)]
 
 
 def test_padding_bears_no_target_and_soft_labels_stay_floats():
     """Wrong behaviour: ``int(0.9)``; a label 0 taken for padding."""
-    batch = collate([[Example((1, 2, 3), (0.9, math.nan, 0.0)), Example((4,), (0.25,))]])
+    batch = padded([Example((1, 2, 3), (0.9, math.nan, 0.0)), Example((4,), (0.25,))])
     assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 0, 0]]
     assert batch["targets"].dtype == torch.float32
     assert batch["targets"].isnan().tolist() == [[False, True, False], [False, True, True]]
@@ -257,13 +258,13 @@ def test_the_loss_of_a_language_model_is_over_the_targets_alone():
             chances = model(input_ids=torch.tensor([e.tokens])).logits[0].double().log_softmax(-1)
         terms += [-chances[i, int(t)].item() for i, t in enumerate(e.targets) if not math.isnan(t)]
     assert len(terms) == sum(len(e.tokens) - 1 for e in made) - 1
-    assert next_token_loss(model, collate([made])).item() == pytest.approx(sum(terms) / len(terms), rel=1e-5)
+    assert next_token_loss(model, padded(made)).item() == pytest.approx(sum(terms) / len(terms), rel=1e-5)
 
 
 def steps_of(model, optimizer, schedule, count: int) -> None:
     for i in range(count):
         optimizer.zero_grad()
-        next_token_loss(model, collate([counting()[i : i + 4]])).backward()
+        next_token_loss(model, padded(counting()[i : i + 4])).backward()
         optimizer.step()
         schedule.step()
 

@@ -78,6 +78,14 @@ class TrainingSet(Strict):
     size: str | None = None
 
 
+class Lora(Strict):
+    """Low-rank adapters in place of the whole model: peft's rank, alpha and target modules."""
+
+    rank: Count
+    alpha: Count
+    targets: list[str] = Field(min_length=1)
+
+
 class Train(Strict):
     """The train phase, and which PRMs there are."""
 
@@ -86,6 +94,12 @@ class Train(Strict):
     batch: Count
     epochs: Annotated[float, Field(gt=0)]
     learning_rate: Annotated[float, Field(gt=0)]
+    optimizer: Literal["muon", "adamw"]
+    precision: Literal["float32", "bfloat16"]
+    micro_batch: Count | None
+    gradient_checkpointing: bool
+    packing: bool
+    lora: Lora | None
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     size: str
     ladder_set: str

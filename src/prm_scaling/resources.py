@@ -1,9 +1,10 @@
 """What a job asks a cluster for: cores, memory, minutes, GPUs; all follow from its models' sizes and its work.
 
-The GPUs of a job share its models' weights, in training with what :data:`TRAINING_BYTES` counts (as a sharded training
-would; `prm/fit.py` does not shard yet). Beside them each GPU holds the keys and values (``engine.cache_megabytes`` a
-model) of its share of the heads. Minutes are those of the plan (``./run plan``), twice over, as its promise is a factor
-of two. What a job asks for makes no result stale: Snakemake and DVC do not look at it.
+The GPUs of a job share its models' weights, in training with what :data:`TRAINING_BYTES` counts: what one GPU does not
+hold is trained by a process on each of several, which hold a part each (`models/training.py`). Beside them each GPU
+holds the keys and values (``engine.cache_megabytes`` a model) of its share of the heads. Minutes are those of the plan
+(``./run plan``), twice over, as its promise is a factor of two. What a job asks for makes no result stale: Snakemake
+and DVC do not look at it.
 """
 
 from collections.abc import Mapping
@@ -72,6 +73,7 @@ class Needs:
 
     def __init__(self, params: Params, rates: dict[str, Any], node: Node) -> None:
         self._engine = params.engine
+        self._optimizer = params.train.optimizer
         self._work = Work(params, rates)
         self._rates = rates
         self._node = node
@@ -83,16 +85,25 @@ class Needs:
         return cls(params, rates_of(checkout), node)
 
     def asked(self, rule: str, wildcards: Mapping[str, str], attempt: int = 1) -> Asked:
-        """What the job of ``rule`` asks for at its ``attempt``, counted from 1: more memory and time each time."""
+        """What the job of ``rule`` asks for at its ``attempt``, counted from 1: more memory and time each time.
+
+        Raises:
+            ValueError: it fits no node, or is a training that needs several GPUs with an optimizer for one.
+        """
         load = self._work.load(rule, wildcards)
         gpus = gpus_of(load, self._engine, self._node)
         nodes = max(1, ceil(gpus / self._node.gpus))
+        if gpus > 1 and load.examples and self._optimizer == "muon":
+            raise ValueError(
+                f"train.optimizer: muon trains on one GPU, and a model of {load.held:,.0f} parameters needs {gpus} of "
+                f"{self._node.gpu_gigabytes} GB; use adamw"
+            )
         seconds = seconds_of(load, self._rates, self._engine.device)
         cpus = CORES_PER_GPU * ceil(gpus / nodes) if gpus else cores_of(load, seconds)
         minutes = max(LEAST_MINUTES, ceil(MARGIN * seconds / (gpus or cpus) / 60)) * attempt
         return Asked(
             cpus=cpus,
-            mem_mb=megabytes_of(load, self._engine) * attempt,
+            mem_mb=megabytes_of(load, self._engine, ceil(gpus / nodes)) * attempt,
             # What takes longer ends there and goes on from its checkpoint when it is submitted again.
             runtime=min(minutes, 60 * self._node.hours),
             gpu=gpus,
@@ -148,8 +159,11 @@ def cores_of(load: Load, seconds: float) -> int:
     return min(MOST_CORES, 1 + int(seconds // GRADING_SECONDS)) if load.graded or load.tested else 1
 
 
-def megabytes_of(load: Load, engine: EngineParams) -> int:
-    """Host memory of a job, in megabytes: its libraries, its examples and records, and its models."""
+def megabytes_of(load: Load, engine: EngineParams, gpus: int) -> int:
+    """Host memory of a job on each node, in megabytes: its libraries, its examples and records, and its models.
+
+    Of a training each GPU has a process, which reads the whole model before it keeps its part.
+    """
     if not load.parameters:
         records = (load.rows + load.graded + load.tested) * ROW_BYTES
         return TABLES + ceil((records + load.examples * WRITING_BYTES) / 1e6)
@@ -157,4 +171,5 @@ def megabytes_of(load: Load, engine: EngineParams) -> int:
         models = weights_of(load, engine) + caches_of(load, engine)
     else:  # they pass through host memory when they are read and written, trained ones in float32
         models = load.held * EMBEDDINGS * WEIGHT_BYTES["float32" if load.examples else engine.dtype]
-    return LIBRARIES + ceil((models + load.examples * EXAMPLE_BYTES) / 1e6)
+    processes = max(1, gpus) if load.examples else 1
+    return processes * (LIBRARIES + ceil((models + load.examples * EXAMPLE_BYTES) / 1e6))

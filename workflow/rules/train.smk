@@ -2,6 +2,10 @@
 KEPT = P.prms_of(P.train.ladder_set)
 GRID = [prm for base in P.grid() for prm in P.prms_of(P.train.ladder_set, base)]
 
+# How a PRM is trained, on whatever set.
+HOW = ("batch", "epochs", "learning_rate", "optimizer", "precision", "micro_batch", "gradient_checkpointing", "packing")
+HOW += ("lora",)
+
 
 wildcard_constraints:
     training="|".join(P.train.sets),
@@ -34,7 +38,7 @@ rule train_prm:
     resources:
         **asked("train_prm"),
     params:
-        train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
+        train={k: PARAMS["train"][k] for k in HOW},
         shares=[],
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
@@ -55,7 +59,7 @@ use rule train_prm as train_prm_with_checkpoints with:
         training=P.train.ladder_set,
         size="|".join([P.train.size, *P.grid()]),
     params:
-        train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
+        train={k: PARAMS["train"][k] for k in HOW},
         shares=P.train.emergence,
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,

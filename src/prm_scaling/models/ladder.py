@@ -12,6 +12,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from prm_scaling.models.batches import read
 from prm_scaling.models.tokenizer import load_tokenizer
 
 
@@ -36,7 +37,7 @@ def new_model(layers: int, width: int, heads: int, vocabulary: int, seed: int) -
 
 def next_token_loss(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Mean cross-entropy over the positions that have a target."""
-    hidden = model.base_model(input_ids=batch["input_ids"]).last_hidden_state
+    hidden = model.base_model(**read(batch)).last_hidden_state
     learnt = ~batch["targets"].isnan()
     # The head is a fifth of a small model's work: only where something is to be learnt.
     logits = model.get_output_embeddings()(hidden[learnt])

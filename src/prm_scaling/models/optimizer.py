@@ -1,4 +1,4 @@
-"""Muon for the hidden matrices and AdamW for the rest, behind one optimizer.
+"""AdamW, or Muon for the hidden matrices and AdamW for the rest, behind one optimizer.
 
 In trials on the embedded world Muon reached a given loss in fewer steps than AdamW alone, which is what fits a
 ladder of models into minutes.
@@ -16,6 +16,17 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 MOMENTUM = 0.95
 EPSILON = 1e-7
+# Of AdamW, wherever it is used.
+BETAS = (0.9, 0.95)
+DECAY = 0.01
+
+
+def optimizer_of(model: nn.Module, name: str, learning_rate: float) -> torch.optim.Optimizer:
+    """The optimizer ``muon`` or ``adamw`` of what is trained of ``model``."""
+    if name == "muon":
+        return MuonWithAdamW(model, learning_rate)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.AdamW(trained, lr=learning_rate, betas=BETAS, weight_decay=DECAY)
 
 
 class StackedMuon(torch.optim.Optimizer):
@@ -71,11 +82,13 @@ class MuonWithAdamW(torch.optim.Optimizer):
         hidden: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
             matrix = parameter.ndim == 2 and "layers." in name
             (hidden if matrix else rest).append(parameter)
         self._parts: list[torch.optim.Optimizer] = [
-            StackedMuon(hidden, lr=learning_rate, weight_decay=0.01),
-            torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.01),
+            StackedMuon(hidden, lr=learning_rate, weight_decay=DECAY),
+            torch.optim.AdamW(rest, lr=learning_rate, betas=BETAS, weight_decay=DECAY),
         ]
         super().__init__([{"params": [*hidden, *rest]}], {"lr": learning_rate})
         self._share_groups()

@@ -1,24 +1,28 @@
 """The training of one PRM, in one process or, through torchrun, in one a GPU of one node or of several.
 
-All processes see the same batches and each computes some of their rows (`models/training.py`), so the number of
-processes changes the losses by rounding only. Each holds the whole model.
+All processes see the same batches; each computes some of their rows and holds some of every tensor
+(`models/training.py`), so the number of processes changes the losses by rounding only.
 """
 
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from prm_scaling.annotate.select import Selected
 from prm_scaling.chains.record import Chain
+from prm_scaling.models.example import Example
 from prm_scaling.models.ladder import non_embedding_parameters
+from prm_scaling.models.lora import adapted
 from prm_scaling.models.source import source_of
 from prm_scaling.models.tokenizer import load_tokenizer
-from prm_scaling.models.training import Settings, fit, is_first
+from prm_scaling.models.training import Settings, fit, is_first, save
 from prm_scaling.prm.model import example, new_prm, step_loss
 from prm_scaling.storage import read_records, write_json
 
@@ -32,7 +36,8 @@ class Training:
     Attributes:
         base: description of the causal LM that the PRM starts from.
         selected, chains: the training set, and the files of the chains that it names.
-        batch, epochs, learning_rate, seed: as in ``train`` of the parameters.
+        batch, epochs, learning_rate, seed, optimizer, precision, micro_batch, gradient_checkpointing, packing, lora:
+            as in ``train`` of the parameters.
         kept: (share of the steps, folder) of the checkpoints to keep.
         folder: of the PRM.
         work: of what a killed training goes on from.
@@ -48,6 +53,12 @@ class Training:
     kept: tuple[tuple[float, str], ...]
     folder: str
     work: str
+    optimizer: str = "muon"
+    precision: str = "float32"
+    micro_batch: int | None = None
+    gradient_checkpointing: bool = False
+    packing: bool = False
+    lora: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,26 +80,47 @@ def train(training: Training, report: Any = lambda step, steps, loss: None) -> F
     examples = [example(chains[s.chain], s.labels) for s in read_records(training.selected, Selected)]
     steps = max(1, int(len(examples) * training.epochs / training.batch))
     prm = new_prm(source, training.seed)
+    parameters = non_embedding_parameters(prm)
+    # The head is new: an adapter beside what is random would not be enough.
+    trained = adapted(prm, **training.lora, whole=["score"]) if training.lora else prm
     marks = [max(1, round(share * steps)) for share, _ in training.kept]
     # In a short training two shares may fall on one step.
     keep = {step: Path(place) for step, (_, place) in reversed(list(zip(marks, training.kept, strict=True)))}
-    settings = Settings(steps, training.batch, training.learning_rate, training.seed)
-    metrics = fit(prm, examples, step_loss, settings, Path(training.work), keep, report)
+    settings = Settings(
+        steps,
+        training.batch,
+        training.learning_rate,
+        training.seed,
+        training.optimizer,
+        training.precision,
+        training.micro_batch,
+        training.gradient_checkpointing,
+        training.packing,
+        base_rate_loss(examples),
+    )
+    metrics = fit(trained, examples, step_loss, settings, Path(training.work), keep, report)
+    save(trained, Path(training.folder))
     if is_first():
         for step, (_, place) in zip(marks, training.kept, strict=True):
             for name in ("config.json", "model.safetensors") if keep[step] != Path(place) else ():
                 Path(place).mkdir(parents=True, exist_ok=True)
                 shutil.copy(keep[step] / name, place)
-        prm.save_pretrained(training.folder)
         write_json(Path(training.folder, "metrics.json"), [{"step": m["step"], "loss": m["loss"]} for m in metrics])
     return Facts(
-        parameters=non_embedding_parameters(prm),
+        parameters=parameters,
         vocabulary=len(load_tokenizer(source)),
         chains=len(examples),
         tokens=sum(len(e.tokens) for e in examples) / len(examples),
         steps=steps,
         kept=tuple(marks),
     )
+
+
+def base_rate_loss(examples: Sequence[Example]) -> float:
+    """The loss, in nats a step, of who gives every step the mean of all labels: their entropy."""
+    labels = [t for e in examples for t in e.targets if not math.isnan(t)]
+    rate = sum(labels) / len(labels)
+    return -sum(p * math.log(p) for p in (rate, 1 - rate) if p)
 
 
 def train_in(processes: int, nodes: int, training: Training, threads: int = 1) -> Facts:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from prm_scaling.chains.record import Chain
+from prm_scaling.models.batches import read
 from prm_scaling.models.example import Example
 
 
@@ -65,6 +66,6 @@ def example(chain: Chain, labels: tuple[float, ...]) -> Example:
 
 def step_loss(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """L = -(1/N) sum_t [y_t log p_t + (1 - y_t) log(1 - p_t)] over all steps of the batch (paper A)."""
-    logits = model(input_ids=batch["input_ids"]).logits[..., 0]
+    logits = model(**read(batch)).logits[..., 0]
     labelled = ~batch["targets"].isnan()
     return functional.binary_cross_entropy_with_logits(logits[labelled].float(), batch["targets"][labelled])
