@@ -176,16 +176,66 @@ class Annotate(Strict):
 
 
 class TrainingSet(Strict):
-    """A PRM's training data: chains of these sets, labelled by this annotator."""
+    """A PRM's training data: chains of these sets, labelled by this annotator; and its head.
+
+    Attributes:
+        annotator: ``consensus``: Monte Carlo's labels, of the chains on which all judges agree with it.
+        judges: of a consensus, those who must agree; all where none is named.
+        labels, threshold, loss: see :class:`prm_scaling.annotate.labels.Labelling`.
+        class_weight: ``balanced`` gives right and wrong steps the same total weight in the loss.
+        head: ``value`` (a scalar), ``pair`` (the released Qwen form), or ``outcome``: a scalar that is trained on one
+            label a chain, whether its answer is right.
+    """
 
     chains: list[str] = Field(min_length=1)
     annotator: Literal["human", "ratings", "monte_carlo", "consensus"]
+    judges: list[str] = Field(default_factory=list)
+    labels: Literal["hard", "soft"] = "hard"
+    threshold: Annotated[float, Field(ge=0, lt=1)] | None = None
+    loss: Literal["all", "first_error"] = "all"
+    class_weight: Literal["balanced"] | None = None
+    head: Literal["value", "pair", "outcome"] = "value"
+
+    @model_validator(mode="after")
+    def _labels_fit(self) -> "TrainingSet":
+        if self.judges and self.annotator != "consensus":
+            raise ValueError(f"judges {self.judges} agree with Monte Carlo in a consensus: set `annotator: consensus`")
+        if self.labels == "soft" and self.threshold is not None and self.loss == "all":
+            raise ValueError(
+                f"threshold {self.threshold:g}: soft labels have none, but for `loss: first_error`; leave it out"
+            )
+        from_rollouts = {"labels": self.labels == "soft", "threshold": self.threshold is not None}
+        from_rollouts["head"] = self.head == "outcome"
+        if any(from_rollouts.values()) and self.annotator not in ("monte_carlo", "consensus"):
+            field = next(name for name, asked in from_rollouts.items() if asked)
+            raise ValueError(
+                f"{field} `{getattr(self, field)}` follows from rollouts, and annotator `{self.annotator}` has none; "
+                "use `monte_carlo` or `consensus`"
+            )
+        if self.head == "outcome" and (self.labels, self.threshold, self.loss) != ("hard", None, "all"):
+            raise ValueError("head `outcome` has one label a chain: leave out labels, threshold and loss")
+        return self
+
+
+# What stands for the size of a PRM that is not trained here.
+PUBLISHED = "published"
+
+
+class PublishedPrm(Strict):
+    """A PRM from the hub, in a form of ``prm/published/``, that rates the solutions of one domain."""
+
+    hub: Annotated[str, Field(min_length=1)]
+    revision: str = ""
+    form: Literal["qwen", "math_shepherd", "skywork"]
+    parameters: Count
+    domain: DomainName
 
 
 class Train(Strict):
     """The train phase, and which PRMs there are."""
 
     sets: dict[str, TrainingSet]
+    published: dict[str, PublishedPrm] = Field(default_factory=dict)
     chains: Count
     batch: Count
     epochs: Annotated[float, Field(gt=0)]
@@ -261,14 +311,32 @@ class Params(Strict):
         known("train.ladder_set", [self.train.ladder_set], list(self.train.sets), "train.sets")
         known("annotate.audit", self.annotate.audit, list(self.chains.sets), "chains.sets")
         table1 = self.evaluate.table1
+        if both := sorted(set(self.train.published) & set(self.train.sets)):
+            raise ValueError(f"train.published: {both} are names in train.sets too; rename one")
         known("evaluate.table1", [table1.math_prm, table1.code_prm], list(self.train.sets), "train.sets")
         for name, training in self.train.sets.items():
             known(f"train.sets.{name}.chains", training.chains, list(self.chains.sets), "chains.sets")
+            known(f"train.sets.{name}.judges", training.judges, list(self.annotate.judges), "annotate.judges")
         for name, sets in self.chains.sets.items():
             known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
             tested = [n for n in sets if self.problems.sets[n].split == "test"]
             if tested:
                 raise ValueError(f"chains.sets.{name}: {tested} are test sets; PRMs are not trained on what tests them")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_stay_apart(self) -> "Params":
+        splits = {name: {n: self.problems.sets[n].split for n in sets} for name, sets in self.chains.sets.items()}
+        for name, found in splits.items():
+            if len(set(found.values())) > 1:
+                raise ValueError(f"chains.sets.{name}: its problems are of several splits ({found}); set them apart")
+        for name, training in self.train.sets.items():
+            for chains in training.chains:
+                if others := {n: split for n, split in splits[chains].items() if split != "train"}:
+                    raise ValueError(
+                        f"train.sets.{name}.chains: `{chains}` is not of the train split ({others}), and PRMs are "
+                        "chosen and tested on the others; train on chains of train problems"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -308,7 +376,9 @@ class Params(Strict):
         return "rated" if all(map(self._is_rated, sets)) else "read"
 
     def domain_of_training(self, training_set: str) -> str:
-        """The domain of a training set."""
+        """The domain of a training set, or of a published PRM."""
+        if training_set in self.train.published:
+            return self.train.published[training_set].domain
         return self.domain_of_chains(self.train.sets[training_set].chains[0])
 
     def main_sets(self) -> dict[str, str]:
@@ -317,10 +387,11 @@ class Params(Strict):
         return {self.domain_of_training(name): name for name in reversed(named)}
 
     def prms(self) -> list[str]:
-        """The names of all PRMs, ``<training set>-<size>-s<seed>``: the size study, and the other sets."""
+        """The names of all PRMs, ``<training set>-<size>-s<seed>``: the size study, the other sets, published ones."""
         ladder = [(self.train.ladder_set, size) for size in self.models.ladder]
         others = [(name, self.train.size) for name in self.train.sets if name != self.train.ladder_set]
-        return [f"{name}-{size}-s{seed}" for name, size in ladder + others for seed in self.train.seeds]
+        trained = [f"{name}-{size}-s{seed}" for name, size in ladder + others for seed in self.train.seeds]
+        return trained + [f"{name}-{PUBLISHED}-s0" for name in self.train.published]
 
     def prms_of(self, training_set: str, size: str | None = None) -> list[str]:
         """The PRMs, one a seed, on ``training_set`` at ``size`` (the common size if not given)."""

@@ -7,6 +7,7 @@ wildcard_constraints:
     size="|".join(P.models.ladder),
     seed=r"\d+",
     prm="|".join(P.prms()),
+    published=only(P.train.published),
 
 
 rule train:
@@ -35,6 +36,7 @@ rule train_prm:
         **asked("train_prm"),
     params:
         train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
+        labelled=lambda w: PARAMS["train"]["sets"][w.training],
         shares=[],
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
@@ -60,9 +62,31 @@ use rule train_prm as train_prm_with_checkpoints with:
         size=P.train.size,
     params:
         train={k: PARAMS["train"][k] for k in ("batch", "epochs", "learning_rate")},
+        labelled=lambda w: PARAMS["train"]["sets"][w.training],
         shares=P.train.emergence,
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
 
 
 ruleorder: train_prm_with_checkpoints > train_prm
+
+
+# A published PRM stands where one trained here would: its description says how to load and to read it.
+rule fetch_prm:
+    input:
+        code("fetch_prm"),
+    output:
+        description=f"{R}/train/{{published}}-{PUBLISHED}-s0/prm.json",
+    log:
+        f"logs/{P.scale}/train/{{published}}.log",
+    conda:
+        "../envs/model.yaml"
+    threads: cores("fetch_prm")
+    resources:
+        **asked("fetch_prm"),
+    params:
+        prm=lambda w: PARAMS["train"]["published"][w.published],
+    message:
+        "Fetching PRM {wildcards.published}"
+    script:
+        "../scripts/fetch_prm.py"
