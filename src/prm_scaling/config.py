@@ -311,6 +311,8 @@ class Params(Strict):
         known("train.ladder_set", [self.train.ladder_set], list(self.train.sets), "train.sets")
         known("annotate.audit", self.annotate.audit, list(self.chains.sets), "chains.sets")
         table1 = self.evaluate.table1
+        if hyphened := [name for name in self.train.published if "-" in name]:
+            raise ValueError(f"train.published: {hyphened}: a hyphen parts the name from the size; use underscores")
         if both := sorted(set(self.train.published) & set(self.train.sets)):
             raise ValueError(f"train.published: {both} are names in train.sets too; rename one")
         known("evaluate.table1", [table1.math_prm, table1.code_prm], list(self.train.sets), "train.sets")

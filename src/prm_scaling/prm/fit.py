@@ -85,7 +85,8 @@ def train(training: Training, report: Any = lambda step, steps, loss: None) -> F
     if (own := fingerprint(load_tokenizer(*source_of(training.tokenizer)))) != fingerprint(tokenizer):
         raise ValueError(
             f"{training.base}: this base numbers its tokens otherwise ({fingerprint(tokenizer)}) than the chains' "
-            f"policy {training.tokenizer} ({own}); take a base with the policy's tokenizer (models.ladder, chains.policy)"
+            f"policy {training.tokenizer} ({own}); take a base with the policy's tokenizer (models.ladder, "
+            "chains.policy)"
         )
     chains = {c.id: c for path in training.chains for c in read_records(path, Chain)}
     selected = read_records(training.selected, Selected)
