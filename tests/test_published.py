@@ -33,9 +33,15 @@ def own():
     return made
 
 
+def causal_lm(folder, own) -> None:
+    model = tiny(own, Qwen2ForCausalLM, seed=4)
+    model.config.max_position_embeddings = 512
+    model.save_pretrained(folder)
+
+
 def written_qwen(folder, own) -> None:
     """As on the hub: ``score.0`` and ``score.2`` beside the decoder, and code of its own that is not run."""
-    tiny(own, Qwen2ForCausalLM, seed=4, max_position_embeddings=512).save_pretrained(folder)
+    causal_lm(folder, own)
     weights = {k: v for k, v in load_file(folder / "model.safetensors").items() if not k.startswith("lm_head")}
     torch.manual_seed(5)
     for name, (rows, columns) in {"score.0": (32, 32), "score.2": (2, 32)}.items():
@@ -49,7 +55,7 @@ def written_qwen(folder, own) -> None:
 
 def written_skywork(folder, own) -> None:
     """A causal LM, and a value head beside it."""
-    tiny(own, Qwen2ForCausalLM, seed=4, max_position_embeddings=512).save_pretrained(folder)
+    causal_lm(folder, own)
     torch.manual_seed(5)
     head = {"v_head.summary.weight": torch.randn(1, 32) / 2, "v_head.summary.bias": torch.randn(1)}
     save_file(load_file(folder / "model.safetensors") | head, folder / "model.safetensors", metadata={"format": "pt"})
@@ -59,7 +65,7 @@ def written_skywork(folder, own) -> None:
 
 def written_math_shepherd(folder, own) -> None:
     """A causal LM."""
-    tiny(own, Qwen2ForCausalLM, seed=4, max_position_embeddings=512).save_pretrained(folder)
+    causal_lm(folder, own)
 
 
 def hidden_states(folder, ids) -> torch.Tensor:

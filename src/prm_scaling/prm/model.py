@@ -106,7 +106,8 @@ def weighted_step_loss(
 
     def loss(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         logits, targets = _labelled(model, batch)
-        return functional.binary_cross_entropy_with_logits(logits, targets, targets * right + (1 - targets) * wrong)
+        terms = right * targets * functional.logsigmoid(logits) + wrong * (1 - targets) * functional.logsigmoid(-logits)
+        return -terms.mean()
 
     return loss
 
