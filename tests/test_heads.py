@@ -110,9 +110,9 @@ def test_a_step_without_a_label_has_no_target():
         example(CHAIN, (None, None, None))
 
 
-def described(folder, tokenizer, **changed) -> None:
+def described(folder, numbered, **changed) -> None:
     """Writes the description that training leaves beside a PRM."""
-    told = {"vocabulary": len(tokenizer), "tokenizer": fingerprint(tokenizer)} | changed
+    told = {"vocabulary": len(numbered), "tokenizer": fingerprint(numbered), **changed}
     (folder / "prm.json").write_text(json.dumps(told))
 
 
