@@ -90,6 +90,13 @@ def test_what_follows_from_rollouts_is_refused_without_them(how):
     assert labels_of(Annotation("q/0", "monte_carlo", None, (), 4), how) == ()
 
 
+@pytest.mark.parametrize("label", [0.5, -1.0, 2.0, float("nan")])
+def test_a_hard_label_that_is_neither_is_refused(label):
+    """Wrong behaviour: trained on as if it were a share of rollouts, or counted as wrong."""
+    with pytest.raises(ValueError, match=r"human of q/0: a hard label is 0 or 1, and .* is neither"):
+        select({"a": [Annotation("q/0", "human", -1, (1.0, label))]}, 9, 0)
+
+
 @given(st.lists(st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=4), min_size=1, max_size=6))
 def test_balanced_classes_weigh_the_same(rows):
     known = [label for row in rows for label in row if label is not None]

@@ -42,7 +42,7 @@ for step, path in [*zip(facts.kept, places, strict=True), (facts.steps, training
         "vocabulary": facts.vocabulary,
         "tokenizer": facts.tokenizer,
         "head": labelled["head"],
-        "labels": {k: labelled[k] for k in ("annotator", "labels", "threshold", "loss", "class_weight")},
+        "labels": {k: labelled[k] for k in ("annotator", "judges", "labels", "threshold", "loss", "class_weight")},
         "chains": facts.chains,
         "dropped": facts.dropped,
         "step": step,

@@ -32,7 +32,8 @@ def labels_of(annotation: Annotation, how: Labelling) -> tuple[float | None, ...
     """A label in [0, 1] a step, ``None`` where there is none; empty for an annotation without a verdict.
 
     Raises:
-        ValueError: soft labels, a threshold or an outcome are asked of an annotation without rollouts.
+        ValueError: soft labels, a threshold or an outcome are asked of an annotation without rollouts; or a label
+            that should be 0 or 1 is neither.
 
     >>> found = Annotation("q/0", "monte_carlo", 2, (1.0, 1.0, 0.0, 0.0), 4, (1, 2), (1, 0))
     >>> labels_of(found, Labelling("soft"))
@@ -67,6 +68,11 @@ def _soft(annotation: Annotation) -> tuple[float | None, ...]:
 
 def _hard(annotation: Annotation, threshold: float | None) -> tuple[float | None, ...]:
     if threshold is None:
+        if neither := [label for label in annotation.labels if label not in (0.0, 1.0)]:
+            raise ValueError(
+                f"{annotation.annotator} of {annotation.chain}: a hard label is 0 or 1, and {neither[0]} is neither; "
+                "annotate it again"
+            )
         return annotation.labels
     return tuple(None if isnan(label) else label for label in hard_labels(annotation, threshold))
 

@@ -60,8 +60,8 @@ def load_prm(folder: str | Path, tokenizer: PreTrainedTokenizerBase, dtype: str,
     if recorded != own:
         raise ValueError(
             f"{folder}: this PRM reads a vocabulary of {described['vocabulary']} tokens ({recorded}), the policy has "
-            f"{len(tokenizer)} ({own}): they are of different tokenizers; train a PRM on the policy's, or put the "
-            "PRM's own tokenizer into its folder"
+            f"{len(tokenizer)} ({own}): they are of different tokenizers; train it again, or put the PRM's own "
+            "tokenizer into its folder"
         )
     return load_reward_model(folder, getattr(torch, dtype)).to(device).eval()
 
