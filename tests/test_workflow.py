@@ -329,8 +329,8 @@ def test_dvc_can_read_its_graph(checkout):
 
 
 def leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """(path, value) of every value in nested mappings that is no mapping itself."""
-    if isinstance(value, dict):
+    """(path, value) of every value in nested mappings that is no mapping itself, or an empty one."""
+    if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from leaves(inner, (*path, key))
     else:
@@ -369,7 +369,10 @@ NAMED = {
     ("chains", "sets"),
     ("annotate", "judges"),
     ("train", "sets"),
+    ("train", "published"),
 }
+# Where the default scale has none.
+ENTRIES = {("train", "published"): {"prm": {"hub": "a/b", "form": "qwen", "parameters": 1, "domain": "math"}}}
 
 
 def names_in(value: object) -> set[str]:
@@ -431,7 +434,7 @@ def mutations() -> Iterator[tuple[tuple[str, ...], dict]]:
         entries = PARAMS
         for key in path:
             entries = entries[key]
-        *_, (name, entry) = entries.items()
+        *_, (name, entry) = (entries or ENTRIES[path]).items()
         if isinstance(entry, dict) and "layers" in entry:
             entry = entry | {"layers": entry["layers"] + 1}  # the ladder ascends
         fewer = [changed(path, {k: v for k, v in entries.items() if k != gone}) for gone in reversed(entries)]
