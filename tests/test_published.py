@@ -1,6 +1,7 @@
 """Published forms of PRMs: a tiny random checkpoint of each layout is scored as its release's own example scores it."""
 
 import json
+from typing import get_args
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from prm_scaling.engines.interface import Score
 from prm_scaling.models.tokenizer import load_tokenizer, train_tokenizer
 from prm_scaling.prm.published import FORMS, math_shepherd, qwen
 from prm_scaling.prm.scorer import load_scorer
+from prm_scaling.prm.settings import PublishedPrm
 from prm_scaling.problems.world.solutions import solution
 from prm_scaling.seeds import stream
 
@@ -148,7 +150,7 @@ def asked(question, steps, tokenizer) -> Score:
 
 
 def test_every_form_is_tried():
-    assert CASES.keys() == FORMS.keys()
+    assert CASES.keys() == FORMS.keys() == set(get_args(PublishedPrm.model_fields["form"].annotation))
 
 
 @pytest.mark.parametrize("form", CASES)

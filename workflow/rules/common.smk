@@ -32,7 +32,8 @@ BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "src"))
 os.environ.update(PYTHONPATH=str(BASE / "src"))
 
-from prm_scaling.config import PUBLISHED, load_params
+from prm_scaling.config import load_params
+from prm_scaling.prm.settings import PUBLISHED
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.source import local_files
 from prm_scaling.resources import Needs

@@ -35,7 +35,7 @@ class Training:
         base: description of the causal LM that the PRM starts from.
         tokenizer: description of the model whose tokens the chains are made of.
         selected, chains: the training set, and the files of the chains that it names.
-        head, class_weight: see :class:`prm_scaling.config.TrainingSet`.
+        head, class_weight: see :class:`prm_scaling.prm.settings.TrainingSet`.
         batch, epochs, learning_rate, seed: as in ``train`` of the parameters.
         kept: (share of the steps, folder) of the checkpoints to keep.
         folder: of the PRM.

@@ -6,7 +6,8 @@ from functools import partial
 from math import log2
 from typing import Any
 
-from prm_scaling.config import PUBLISHED, Params
+from prm_scaling.config import Params
+from prm_scaling.prm.settings import PUBLISHED
 
 
 @dataclass(frozen=True)
