@@ -69,8 +69,8 @@ def used(graph: dict, phase: str) -> set[str]:
 
 
 def leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """(path, value) of every value in nested mappings that is no mapping itself."""
-    if isinstance(value, dict):
+    """(path, value) of every value in nested mappings that is no mapping itself, or an empty one."""
+    if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from leaves(inner, (*path, key))
     else:

@@ -159,6 +159,62 @@ BROKEN = MappingProxyType(
             "ratings",
             ["train.sets.human.annotator `ratings`", "math_narrow", "no such labels", "choose another annotator"],
         ),
+        "soft labels of an annotator without rollouts": (
+            "train/sets/human/labels",
+            "soft",
+            ["train.sets.human", "labels `soft` follows from rollouts", "`human` has none", "`monte_carlo`"],
+        ),
+        "an outcome of an annotator without rollouts": (
+            "train/sets/human/head",
+            "outcome",
+            ["train.sets.human", "head `outcome` follows from rollouts"],
+        ),
+        "an outcome at a threshold": (
+            "train/sets/outcome",
+            {"chains": ["math"], "annotator": "monte_carlo", "head": "outcome", "threshold": 0.5},
+            ["train.sets.outcome", "one label a chain"],
+        ),
+        "a head that is not there": ("train/sets/human/head", "linear", ["train.sets.human.head", "'pair'"]),
+        "a threshold that no share exceeds": (
+            "train/sets/human/threshold",
+            1.0,
+            ["train.sets.human.threshold", "less than 1"],
+        ),
+        "soft labels with a threshold": (
+            "train/sets/soft",
+            {"chains": ["math"], "annotator": "monte_carlo", "labels": "soft", "threshold": 0.5},
+            ["train.sets.soft", "threshold 0.5", "leave it out"],
+        ),
+        "judges of no consensus": (
+            "train/sets/human/judges",
+            ["judge_a"],
+            ["train.sets.human", "set `annotator: consensus`"],
+        ),
+        "judges that are not there": (
+            "train/sets/filtered",
+            {"chains": ["math"], "annotator": "consensus", "judges": ["judge_z"]},
+            ["train.sets.filtered.judges", "`judge_z`", "annotate.judges"],
+        ),
+        "chains of two splits": (
+            "chains/sets/math",
+            ["math_train", "math_validation"],
+            ["chains.sets.math", "several splits", "'validation'"],
+        ),
+        "training on what PRMs are chosen by": (
+            "train/sets/human/chains",
+            ["math_validation"],
+            ["train.sets.human.chains", "`math_validation`", "not of the train split"],
+        ),
+        "a published PRM of the name of a training set": (
+            "train/published",
+            {"human": {"hub": "a/b", "form": "qwen", "parameters": 1, "domain": "math"}},
+            ["train.published", "'human'", "rename one"],
+        ),
+        "a published form that is not there": (
+            "train/published",
+            {"prm": {"hub": "a/b", "form": "gpt", "parameters": 1, "domain": "math"}},
+            ["train.published.prm.form", "'skywork'"],
+        ),
         "a segmentation that is not there": (
             "chains/segmentation/code",
             "words",

@@ -21,9 +21,11 @@ from prm_scaling.annotate.select import Selected
 from prm_scaling.chains.record import Chain
 from prm_scaling.models.batches import padded, part
 from prm_scaling.models.example import Example
+from prm_scaling.models.tokenizer import load_tokenizer, train_tokenizer
 from prm_scaling.models.training import Settings, fit
-from prm_scaling.prm.fit import Training, train, train_in
-from prm_scaling.prm.model import step_loss
+from prm_scaling.prm.fit import Training, train, train_in, within
+from prm_scaling.prm.heads import load_reward_model
+from prm_scaling.prm.model import fingerprint, step_loss
 from prm_scaling.seeds import stream
 from prm_scaling.storage import write_json, write_records
 
@@ -45,8 +47,11 @@ def training(tmp_path_factory, tokenizer) -> Training:
     write_records(folder / "selected.parquet", selected, Selected)
     return Training(
         str(folder / "base" / "model.json"),
+        str(folder / "base" / "model.json"),
         str(folder / "selected.parquet"),
         (str(folder / "chains.parquet"),),
+        head="value",
+        class_weight=None,
         batch=4,
         epochs=4,
         learning_rate=0.003,
@@ -108,6 +113,30 @@ def sharded(processes: int, folder: Path, stop: int = 0) -> subprocess.Completed
     script = [str(Path(__file__).with_name("sharded.py")), str(folder), str(stop)]
     command = [sys.executable, *torchrun, "--rdzv-endpoint=localhost:0", *script]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_a_pair_with_weighed_classes_is_trained_and_loads(training):
+    pair = replace(of(training, "pair"), head="pair", class_weight="balanced", kept=(), epochs=1)
+    facts = train(pair)
+    prm = load_reward_model(pair.folder)
+    assert (type(prm).__name__, facts.chains, facts.dropped) == ("Qwen2ForProcessRewardModel", 12, 0)
+    assert facts.tokenizer == fingerprint(load_tokenizer(Path(training.base).parent))
+
+
+def test_a_chain_beyond_the_context_is_left_out_whole_and_counted(capsys):
+    """Wrong behaviour: it is cut, and its last labels are lost without a word."""
+    examples = [Example((1,) * n, (1.0,) * n) for n in (3, 8, 9, 5)]
+    assert within(examples, 8, "base") == ([examples[0], examples[1], examples[3]], 1)
+    assert "1 of 4 chains are longer than the context of 8 tokens" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"base: each of the 4 chains is longer .*chains\.max_tokens"):
+        within(examples, 2, "base")
+
+
+def test_a_base_that_numbers_its_tokens_otherwise_is_refused(training, tmp_path):
+    train_tokenizer([p.text for p in embedded("math", 12)], 400).save_pretrained(tmp_path)
+    write_json(tmp_path / "model.json", {"hub": "", "revision": ""})
+    with pytest.raises(ValueError, match=r"numbers its tokens otherwise .*models\.ladder, chains\.policy"):
+        train(replace(training, tokenizer=str(tmp_path / "model.json")))
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ NAMED = {
     ("chains", "sets"),
     ("annotate", "judges"),
     ("train", "sets"),
+    ("train", "published"),
 }
 
 
@@ -37,6 +38,7 @@ STUDYING = merged(
     PARAMS,
     {
         "chains": {"policies": {"math": "reasoner"}},
+        "train": {"published": {"prm": {"hub": "a/b", "form": "qwen", "parameters": 1, "domain": "math"}}},
         "studies": {"guided": ["beam"], "pretraining": ["12k"]},
     },
 )

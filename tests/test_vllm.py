@@ -34,12 +34,15 @@ def vllm_python():
 
 @pytest.fixture(scope="session")
 def models(tokenizer):
-    """A policy and a PRM with heads of a size that vLLM's CPU build takes."""
+    """A policy, and a PRM of each kind of head, with attention heads of a size that vLLM's CPU build takes."""
     from transformers import Qwen2ForCausalLM, Qwen2ForTokenClassification
+
+    from prm_scaling.prm.heads import Qwen2ForProcessRewardModel
 
     shape = {"hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
     policy = tiny(tokenizer, Qwen2ForCausalLM, 1, **shape)
-    return policy, tiny(tokenizer, Qwen2ForTokenClassification, 2, num_labels=1, **shape)
+    value = tiny(tokenizer, Qwen2ForTokenClassification, 2, num_labels=1, **shape)
+    return policy, value, tiny(tokenizer, Qwen2ForProcessRewardModel, 2, **shape)
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +53,10 @@ def prefixes(tokenizer):
 @pytest.fixture(scope="session")
 def answers(vllm_python, models, prefixes, tokenizer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("vllm")
-    for name, model in zip(("policy", "prm"), models, strict=True):
+    for name, model in zip(("policy", "prm", "pair"), models, strict=True):
         model.save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
-    paths = {name: str(folder / name) for name in ("policy", "prm")}
+    paths = {name: str(folder / name) for name in ("policy", "prm", "pair")}
     (folder / "task.json").write_text(json.dumps({**paths, "engine": ENGINE, "prefixes": prefixes, "stop": ["a"]}))
     command = [str(vllm_python), str(ROOT / "tests" / "vllm_answers.py"), str(folder / "task.json")]
     made = subprocess.run(
@@ -71,12 +74,13 @@ def test_greedy_decoding_is_that_of_transformers(answers, models, prefixes, toke
     ]
 
 
-def test_scores_are_those_of_transformers(answers, models, prefixes):
+@pytest.mark.parametrize(("head", "which"), [("prm", 1), ("pair", 2)])
+def test_scores_are_those_of_transformers(head, which, answers, models, prefixes):
     """Wrong behaviour: logits for probabilities, a softmax over one label, a reward at another position."""
-    expected = TransformersScorer(models[1]).score([Score(p, tuple(range(len(p)))) for p in prefixes])
-    for rewards, scored in zip(answers["scores"], expected, strict=True):
+    expected = TransformersScorer(models[which]).score([Score(p, tuple(range(len(p)))) for p in prefixes])
+    for rewards, scored in zip(answers["scores"][head], expected, strict=True):
         assert rewards == pytest.approx(scored.rewards, abs=1e-3)
-    values = [r for rewards in answers["scores"] for r in rewards]
+    values = [r for rewards in answers["scores"][head] for r in rewards]
     assert max(values) - min(values) > 0.1
 
 

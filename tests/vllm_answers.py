@@ -23,15 +23,16 @@ def main() -> None:
     def ask(requests) -> list:
         return [(e.tokens, e.finish, e.computed, e.reused) for e in policy.extend(requests)]
 
-    scorer = VllmScorer(task["prm"], task["engine"])
-    scores = scorer.score([Score(p, tuple(range(len(p)))) for p in prefixes])
+    asked = [Score(p, tuple(range(len(p)))) for p in prefixes]
+    scorers = {head: VllmScorer(task[head], task["engine"]) for head in ("prm", "pair")}
+    scores = {head: [s.rewards for s in scorer.score(asked)] for head, scorer in scorers.items()}
     policy = VllmPolicy(task["policy"], "", tokenizer, task["engine"])
     sampled = Sampling(1.0, 1.0, 24, tuple(task["stop"]))
     drawn = [Extend(p, sampled, 7 * i + j, str(i)) for i, p in enumerate(prefixes) for j in range(4)]
     long = tuple([7] * (task["engine"]["context"] + 1))
     answers = {
-        "context": [policy.context, scorer.context],
-        "scores": [s.rewards for s in scores],
+        "context": [policy.context, scorers["prm"].context],
+        "scores": scores,
         "greedy": ask([Extend(p, Sampling(0.0, 1.0, 24), 0) for p in prefixes]),
         "together": ask(drawn),
         "backwards": ask(drawn[::-1])[::-1],

@@ -12,6 +12,7 @@ from prm_scaling.analysis.settings import Studies
 from prm_scaling.annotate.settings import Annotate
 from prm_scaling.chains.segmentation import SEGMENTERS, SEPARATOR
 from prm_scaling.models.settings import LanguageModel, Models, early_step
+from prm_scaling.prm.settings import ANNOTATORS, PUBLISHED, Lora, PublishedPrm, TrainingSet
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.settings import DomainName, Problems
 from prm_scaling.search.settings import Search
@@ -61,35 +62,11 @@ class Chains(Strict):
         return self
 
 
-ANNOTATORS = ("human", "ratings", "monte_carlo", "seeded", "consensus")
-
-
-class TrainingSet(Strict):
-    """A PRM's training data: chains of these sets, labelled by this annotator: one of :data:`ANNOTATORS`, or a judge.
-
-    ``size``: of its PRMs, where they are for a study alone; without it they are of the common size, in every figure.
-    """
-
-    chains: list[str] = Field(min_length=1)
-    annotator: str
-    judges: list[str] = Field(default_factory=list)
-    labels: Literal["hard", "soft"] = "hard"
-    threshold: Annotated[float, Field(ge=0, lt=1)] | None = None
-    size: str | None = None
-
-
-class Lora(Strict):
-    """Low-rank adapters in place of the whole model: peft's rank, alpha and target modules."""
-
-    rank: Count
-    alpha: Count
-    targets: list[str] = Field(min_length=1)
-
-
 class Train(Strict):
     """The train phase, and which PRMs there are."""
 
     sets: dict[str, TrainingSet]
+    published: dict[str, PublishedPrm] = Field(default_factory=dict)
     chains: Count
     batch: Count
     epochs: Annotated[float, Field(gt=0)]
@@ -175,6 +152,10 @@ class Params(Strict):
         known("chains.policies", self.chains.policies, list(self.chains.sets), "chains.sets")
         known("annotate.audit", self.annotate.audit, list(self.chains.sets), "chains.sets")
         table1 = self.evaluate.table1
+        if hyphened := [name for name in self.train.published if "-" in name]:
+            raise ValueError(f"train.published: {hyphened}: a hyphen parts the name from the size; use underscores")
+        if both := sorted(set(self.train.published) & set(self.train.sets)):
+            raise ValueError(f"train.published: {both} are names in train.sets too; rename one")
         known("evaluate.table1", [table1.math_prm, table1.code_prm], list(self.train.sets), "train.sets")
         known("studies.transfer.trainings", self.studies.transfer.trainings, self.main_trainings(), "train.sets")
         known("studies.pretraining", self.studies.pretraining, list(self.models.ladder), "models.ladder")
@@ -186,6 +167,7 @@ class Params(Strict):
             known(
                 f"train.sets.{name}.size", [training.size or self.train.size], list(self.models.ladder), "models.ladder"
             )
+            known(f"train.sets.{name}.judges", training.judges, list(self.annotate.judges), "annotate.judges")
         for name, sets in self.chains.sets.items():
             known(f"chains.sets.{name}", sets, list(self.problems.sets), "problems.sets")
             tested = [n for n in sets if self.problems.sets[n].split == "test"]
@@ -205,6 +187,21 @@ class Params(Strict):
         for size in self.studies.pretraining:
             if self.models.ladder[size].hub:
                 raise ValueError(f"studies.pretraining: `{size}` comes from the hub; its pre-training is not known")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_stay_apart(self) -> "Params":
+        splits = {name: {n: self.problems.sets[n].split for n in sets} for name, sets in self.chains.sets.items()}
+        for name, found in splits.items():
+            if len(set(found.values())) > 1:
+                raise ValueError(f"chains.sets.{name}: its problems are of several splits ({found}); set them apart")
+        for name, training in self.train.sets.items():
+            for chains in training.chains:
+                if others := {n: split for n, split in splits[chains].items() if split != "train"}:
+                    raise ValueError(
+                        f"train.sets.{name}.chains: `{chains}` is not of the train split ({others}), and PRMs are "
+                        "chosen and tested on the others; train on chains of train problems"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -273,7 +270,9 @@ class Params(Strict):
         return "rated" if all(map(self._is_rated, sets)) else "read"
 
     def domain_of_training(self, training_set: str) -> str:
-        """The domain of a training set."""
+        """The domain of a training set, or of a published PRM."""
+        if training_set in self.train.published:
+            return self.train.published[training_set].domain
         return self.domain_of_chains(self.train.sets[training_set].chains[0])
 
     def only_domain_of(self, training_set: str) -> str:
@@ -291,13 +290,14 @@ class Params(Strict):
         return [name for name, training in self.train.sets.items() if training.size is None]
 
     def prms(self) -> list[str]:
-        """The names of the PRMs, ``<training set>-<size>-s<seed>``: of the size study, and of the other sets.
+        """The names of the PRMs, ``<training set>-<size>-s<seed>``: of the size study, the other sets, published ones.
 
         Those on checkpoints of the pre-training are in :meth:`grid` alone.
         """
         ladder = [(self.train.ladder_set, size) for size in self.models.ladder]
         others = [(n, t.size or self.train.size) for n, t in self.train.sets.items() if n != self.train.ladder_set]
-        return [f"{name}-{size}-s{seed}" for name, size in ladder + others for seed in self.train.seeds]
+        trained = [f"{name}-{size}-s{seed}" for name, size in ladder + others for seed in self.train.seeds]
+        return trained + [f"{name}-{PUBLISHED}-s0" for name in self.train.published]
 
     def early(self) -> dict[str, tuple[str, int]]:
         """The checkpoints of pre-training that PRMs start from, ``<size>@<step>``: (size, number of the checkpoint)."""

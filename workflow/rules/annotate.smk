@@ -153,10 +153,10 @@ rule annotate_judge:
 rule annotate_votes:
     input:
         code("annotate_votes"),
+        unpack(tokenizer_of_run),
         files=lambda w: model_inputs(JUDGES[w.judge].model),
         model=lambda w: f"{R}/models/{JUDGES[w.judge].model}/model.json",
         prompt=lambda w: prompt_of(JUDGES[w.judge]),
-        tokenizer=tokenizer_of_run(),
         chains=f"{R}/chains/{{chains}}.parquet",
         problems=lambda w: problem_files(P.chains.sets[w.chains]),
     output:

@@ -36,6 +36,7 @@ os.environ.update(PYTHONPATH=str(BASE / "src"))
 from prm_scaling.annotate.formats import VERDICTS, prompt_file
 from prm_scaling.config import load_params
 from prm_scaling.models.settings import early_step
+from prm_scaling.prm.settings import PUBLISHED
 from prm_scaling.problems.datasets import DATASETS
 from prm_scaling.problems.datasets.source import local_files
 from prm_scaling.resources import Asked, Needs
@@ -198,12 +199,19 @@ RATED = [c for c in P.chains.sets if P.kind_of_chains(c) == "rated"]
 TRUTH = {c: {"rated": ["ratings"], "world": ["human"]}.get(P.kind_of_chains(c), []) for c in P.chains.sets}
 
 
+def labelling(training):
+    """Who labels a training set: its annotator, or Monte Carlo with those judges who must agree with it."""
+    if training.annotator != "consensus":
+        return [training.annotator]
+    return ["monte_carlo", *training.judges] if training.judges else AGREEING
+
+
 def annotators(chain_set):
     """Who annotates a chain set: whom its training sets ask, everyone for an audit, and always who knows the truth."""
     wanted = dict.fromkeys([*TRUTH.get(chain_set, []), *(AGREEING if chain_set in P.annotate.audit else [])])
     for training in P.train.sets.values():
         if chain_set in training.chains:
-            wanted.update(dict.fromkeys(AGREEING if training.annotator == "consensus" else [training.annotator]))
+            wanted.update(dict.fromkeys(labelling(training)))
     return list(wanted)
 
 
@@ -238,6 +246,7 @@ def training_inputs(w):
     return {
         "files": model_inputs(w.size),
         "base": f"{R}/models/{w.size}/model.json",
+        **tokenizer_of_run(w),
         "selected": f"{R}/filter/{w.training}.parquet",
         "chains": chains_to_train(P.train.sets[w.training]),
     }

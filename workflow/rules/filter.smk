@@ -7,9 +7,7 @@ rule filter_consensus:
     input:
         code("filter_consensus"),
         annotations=[
-            expand(ANNOTATION, chains=c, annotator=AGREEING if t.annotator == "consensus" else t.annotator)
-            for t in P.train.sets.values()
-            for c in t.chains
+            expand(ANNOTATION, chains=c, annotator=labelling(t)) for t in P.train.sets.values() for c in t.chains
         ],
     output:
         [f"{R}/filter/{name}.parquet" for name in P.train.sets],
@@ -23,7 +21,7 @@ rule filter_consensus:
     params:
         train={k: PARAMS["train"][k] for k in ("sets", "chains")},
         domains={name: P.domain_of_training(name) for name in P.train.sets},
-        agreeing=AGREEING,
+        agreeing={name: labelling(t) for name, t in P.train.sets.items()},
         seed=P.seed,
     message:
         "Training sets of equal size"

@@ -89,6 +89,33 @@ rule score_pool:
         "../scripts/score_pool.py"
 
 
+use rule score_pool as score_published with:
+    input:
+        code("score_pool"),
+        unpack(tokenizer_of_run),
+        prms=[f"{R}/train/{{published}}-{PUBLISHED}-s0/prm.json"],
+        pools=lambda w: [f"{R}/search/pools/{pool}.parquet" for pool in P.pools_of(w.published, PUBLISHED)]
+        + validation_chains(P.domain_of_training(w.published)),
+        # It reads their text.
+        problems=lambda w: problem_files(
+            s
+            for s, spec in P.problems.sets.items()
+            if spec.domain == P.domain_of_training(w.published) and spec.split in ("test", "validation")
+        ),
+    output:
+        rewards=[f"{R}/search/scores/{{published}}-{PUBLISHED}-s0.parquet"],
+        costs=[f"{R}/search/costs/scores-{{published}}-{PUBLISHED}-s0.parquet"],
+    log:
+        f"logs/{P.scale}/search/scores-{{published}}.log",
+    benchmark:
+        f"logs/{P.scale}/benchmarks/scores-{{published}}.tsv"
+    threads: cores("score_published")
+    resources:
+        **asked("score_published"),
+    message:
+        "Rewards of {wildcards.published}"
+
+
 use rule score_pool as score_checkpoints with:
     input:
         code("score_pool"),

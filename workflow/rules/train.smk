@@ -12,6 +12,7 @@ wildcard_constraints:
     size="|".join([*P.models.ladder, *P.early()]),
     seed=r"\d+",
     prm="|".join([*P.prms(), *GRID]),
+    published=only(P.train.published),
 
 
 rule train:
@@ -39,6 +40,7 @@ rule train_prm:
         **asked("train_prm"),
     params:
         train={k: PARAMS["train"][k] for k in HOW},
+        labelled=lambda w: PARAMS["train"]["sets"][w.training],
         shares=[],
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
@@ -60,9 +62,31 @@ use rule train_prm as train_prm_with_checkpoints with:
         size="|".join([P.train.size, *P.grid()]),
     params:
         train={k: PARAMS["train"][k] for k in HOW},
+        labelled=lambda w: PARAMS["train"]["sets"][w.training],
         shares=P.train.emergence,
         work=lambda w: f"work/{P.scale}/train/{w.training}-{w.size}-s{w.seed}",
         seed=P.seed,
 
 
 ruleorder: train_prm_with_checkpoints > train_prm
+
+
+# A published PRM stands where one trained here would: its description says how to load and to read it.
+rule fetch_prm:
+    input:
+        code("fetch_prm"),
+    output:
+        description=f"{R}/train/{{published}}-{PUBLISHED}-s0/prm.json",
+    log:
+        f"logs/{P.scale}/train/{{published}}.log",
+    conda:
+        "../envs/model.yaml"
+    threads: cores("fetch_prm")
+    resources:
+        **asked("fetch_prm"),
+    params:
+        prm=lambda w: PARAMS["train"]["published"][w.published],
+    message:
+        "Fetching PRM {wildcards.published}"
+    script:
+        "../scripts/fetch_prm.py"

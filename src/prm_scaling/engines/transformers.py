@@ -20,14 +20,11 @@ from prm_scaling.engines.reading import Reader, Row, last_token
 from prm_scaling.engines.seats import Ready, Seats
 from prm_scaling.engines.stops import StopTexts
 from prm_scaling.engines.store import Store
+from prm_scaling.models.ladder import context_of
+from prm_scaling.models.logits import right_logits
 
 # Tokens that are read at once, padding included: enough to fill a pass, few enough for a processor's cache.
 TOKENS = 4096
-
-
-def context_of(model: PreTrainedModel) -> int:
-    """Tokens that a sequence may have."""
-    return int(model.config.get_text_config().max_position_embeddings)
 
 
 class _Keeper:
@@ -180,7 +177,7 @@ class TransformersPolicy(_Keeper):
 
 
 class TransformersScorer(_Keeper):
-    """Scores positions with a token-classification PRM (one logit a token); each token of a tree is read once."""
+    """Scores positions with a PRM, of one label or two, whose head is ``score``; each token of a tree is read once."""
 
     def __init__(self, model: PreTrainedModel, megabytes: int = 1024, tokens: int = TOKENS):
         """``megabytes`` bound the keys and values that are kept, ``tokens`` one batch with its padding."""
@@ -215,7 +212,7 @@ class TransformersScorer(_Keeper):
 
     def _note(self, hidden: torch.Tensor, rows: list[Row]) -> None:
         """Notes the probability after each token that was read."""
-        probabilities = self._model.score(hidden)[..., 0].float().sigmoid().cpu().numpy()
+        probabilities = right_logits(self._model.score(hidden).float()).sigmoid().cpu().numpy()
         for row, values in zip(rows, probabilities, strict=True):
             self.store.values[np.concatenate(row.slots)] = values[: len(row.tokens)]
 

@@ -7,6 +7,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from prm_scaling.engines.interface import Extend, Extension, Finish, Score, Scored
+from prm_scaling.models.logits import right_logits
 
 
 def options(engine: dict) -> dict[str, Any]:
@@ -92,20 +93,21 @@ class VllmPolicy:
 
 
 class VllmScorer:
-    """Scores positions with a token-classification PRM through vLLM's pooling; every sequence is read whole.
+    """Scores positions with a PRM, of one label or two, through vLLM's pooling; every sequence is read whole.
 
     Attributes:
         context, halvings: see :class:`VllmPolicy`.
     """
 
-    def __init__(self, folder: str, engine: dict):
-        """``folder`` holds the PRM."""
+    def __init__(self, source: str, engine: dict, revision: str | None = None):
+        """``source`` is the PRM's folder, or its name on the hub."""
         chosen = options(engine)
         from vllm import LLM
         from vllm.config import PoolerConfig
 
         pooler = PoolerConfig(pooling_type="ALL", use_activation=False)
-        self._engine = LLM(model=folder, runner="pooling", pooler_config=pooler, skip_tokenizer_init=True, **chosen)
+        told = {"runner": "pooling", "pooler_config": pooler, "skip_tokenizer_init": True, **chosen}
+        self._engine = LLM(model=source, revision=revision, **told)
         self.context: int = self._engine.llm_engine.model_config.max_model_len
         self.halvings = 0
 
@@ -121,7 +123,7 @@ class VllmScorer:
         prompts = [TokensPrompt(prompt_token_ids=list(tokens)) for tokens in unique]
         made = self._engine.encode(prompts, pooling_task="token_classify", use_tqdm=False) if unique else []
         values = {
-            tokens: output.outputs.data.float().reshape(-1).sigmoid().tolist()
+            tokens: right_logits(output.outputs.data.float().reshape(len(tokens), -1)).sigmoid().tolist()
             for tokens, output in zip(unique, made, strict=True)
         }
         values[()] = []

@@ -57,6 +57,11 @@ def load_language_model(
     return model.to(device).eval(), tokenizer
 
 
+def context_of(model: PreTrainedModel) -> int:
+    """Tokens that a sequence may have."""
+    return int(model.config.get_text_config().max_position_embeddings)
+
+
 def non_embedding_parameters(model: PreTrainedModel) -> int:
     """N of the scaling laws: all parameters but the embeddings and the output head."""
     ends = (model.get_input_embeddings(), model.get_output_embeddings())

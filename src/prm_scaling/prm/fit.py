@@ -15,15 +15,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prm_scaling.annotate.labels import class_weights
 from prm_scaling.annotate.select import Selected
 from prm_scaling.chains.record import Chain
 from prm_scaling.models.example import Example
-from prm_scaling.models.ladder import non_embedding_parameters
+from prm_scaling.models.ladder import context_of, non_embedding_parameters
 from prm_scaling.models.lora import adapted
 from prm_scaling.models.source import source_of
 from prm_scaling.models.tokenizer import load_tokenizer
-from prm_scaling.models.training import Settings, fit, is_first, save
-from prm_scaling.prm.model import example, new_prm, step_loss
+from prm_scaling.models.training import Loss, Settings, fit, is_first, save
+from prm_scaling.prm.model import example, fingerprint, new_prm, step_loss, weighted_step_loss
 from prm_scaling.storage import read_records, write_json
 
 FACTS = "facts.json"
@@ -35,7 +36,9 @@ class Training:
 
     Attributes:
         base: description of the causal LM that the PRM starts from.
+        tokenizer: description of the model whose tokens the chains are made of.
         selected, chains: the training set, and the files of the chains that it names.
+        head, class_weight: see :class:`prm_scaling.prm.settings.TrainingSet`.
         batch, epochs, learning_rate, seed, optimizer, precision, micro_batch, gradient_checkpointing, packing, lora:
             as in ``train`` of the parameters.
         kept: (share of the steps, folder) of the checkpoints to keep.
@@ -44,8 +47,11 @@ class Training:
     """
 
     base: str
+    tokenizer: str
     selected: str
     chains: tuple[str, ...]
+    head: str
+    class_weight: str | None
     batch: int
     epochs: float
     learning_rate: float
@@ -63,11 +69,20 @@ class Training:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a training was like; ``kept``: the step of each kept checkpoint, ``tokens``: a chain's, on average."""
+    """What a training was like.
+
+    Attributes:
+        tokenizer: its fingerprint.
+        chains, dropped: trained on, and longer than the base's context, so left out.
+        tokens: of a chain, on average.
+        kept: the step of each kept checkpoint.
+    """
 
     parameters: int
     vocabulary: int
+    tokenizer: str
     chains: int
+    dropped: int
     tokens: float
     steps: int
     kept: tuple[int, ...]
@@ -75,11 +90,22 @@ class Facts:
 
 def train(training: Training, report: Any = lambda step, steps, loss: None) -> Facts:
     """Trains in this process, alone or as one of those that torchrun started; the first of them writes the results."""
-    source, _ = source_of(training.base)
+    source, revision = source_of(training.base)
+    tokenizer = load_tokenizer(source, revision)
+    if (own := fingerprint(load_tokenizer(*source_of(training.tokenizer)))) != fingerprint(tokenizer):
+        raise ValueError(
+            f"{training.base}: this base numbers its tokens otherwise ({fingerprint(tokenizer)}) than the chains' "
+            f"policy {training.tokenizer} ({own}); take a base with the policy's tokenizer (models.ladder, "
+            "chains.policy)"
+        )
     chains = {c.id: c for path in training.chains for c in read_records(path, Chain)}
-    examples = [example(chains[s.chain], s.labels) for s in read_records(training.selected, Selected)]
+    selected = read_records(training.selected, Selected)
+    prm = new_prm(source, training.seed, training.head, revision)
+    examples, dropped = within([example(chains[s.chain], s.labels) for s in selected], context_of(prm), training.base)
+    loss: Loss = step_loss
+    if training.class_weight:
+        loss = weighted_step_loss(*class_weights([s.labels for s in selected]))
     steps = max(1, int(len(examples) * training.epochs / training.batch))
-    prm = new_prm(source, training.seed)
     parameters = non_embedding_parameters(prm)
     # The head is new: an adapter beside what is random would not be enough.
     trained = adapted(prm, **training.lora, whole=["score"]) if training.lora else prm
@@ -98,7 +124,9 @@ def train(training: Training, report: Any = lambda step, steps, loss: None) -> F
         training.packing,
         base_rate_loss(examples),
     )
-    metrics = fit(trained, examples, step_loss, settings, Path(training.work), keep, report)
+    # A checkpoint of a training with another loss is none to go on from.
+    work = Path(training.work, training.class_weight or "")
+    metrics = fit(trained, examples, loss, settings, work, keep, report)
     save(trained, Path(training.folder))
     if is_first():
         for step, (_, place) in zip(marks, training.kept, strict=True):
@@ -108,8 +136,10 @@ def train(training: Training, report: Any = lambda step, steps, loss: None) -> F
         write_json(Path(training.folder, "metrics.json"), [{"step": m["step"], "loss": m["loss"]} for m in metrics])
     return Facts(
         parameters=parameters,
-        vocabulary=len(load_tokenizer(source)),
+        vocabulary=len(tokenizer),
+        tokenizer=fingerprint(tokenizer),
         chains=len(examples),
+        dropped=dropped,
         tokens=sum(len(e.tokens) for e in examples) / len(examples),
         steps=steps,
         kept=tuple(marks),
@@ -121,6 +151,23 @@ def base_rate_loss(examples: Sequence[Example]) -> float:
     labels = [t for e in examples for t in e.targets if not math.isnan(t)]
     rate = sum(labels) / len(labels)
     return -sum(p * math.log(p) for p in (rate, 1 - rate) if p)
+
+
+def within(examples: list[Example], context: int, base: str) -> tuple[list[Example], int]:
+    """The examples that a context of so many tokens holds, and how many it does not: a chain is never cut.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    held = [e for e in examples if len(e.tokens) <= context]
+    if not held:
+        raise ValueError(
+            f"{base}: each of the {len(examples)} chains is longer than its context of {context} tokens; train a PRM "
+            "on a base with a longer one, or sample shorter chains (chains.max_tokens)"
+        )
+    if dropped := len(examples) - len(held):
+        print(f"{dropped} of {len(examples)} chains are longer than the context of {context} tokens: left out")
+    return held, dropped
 
 
 def train_in(processes: int, nodes: int, training: Training, threads: int = 1) -> Facts:

@@ -7,6 +7,7 @@ from math import log2
 from typing import Any
 
 from prm_scaling.config import Params
+from prm_scaling.prm.settings import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,12 @@ class Work:
             "annotate_judge": self._judge,
             "annotate_votes": self._judge,
             "annotate_votes_shard": self._judge,
+            "fetch_prm": lambda w: Load(bytes=2 * self.params.train.published[w["published"]].parameters),
             "train_prm": partial(self._train, kept=0),
             "train_prm_with_checkpoints": partial(self._train, kept=len(self.params.train.emergence)),
             "sample_pool": self._pool,
             "score_pool": self._scores,
+            "score_published": self._published,
             "score_checkpoints": self._checkpoints,
             "score_grid": self._grid,
             "tune_router": self._tune,
@@ -184,21 +187,24 @@ class Work:
 
     def _scores(self, w: Mapping[str, str]) -> Load:
         chains = sum(map(self.pool, self.params.pools_of(w["training"], w["size"])))
-        return self._rated(w["size"], chains * len(self.params.train.seeds))
+        return self._rated(self.parameters(w["size"]), chains * len(self.params.train.seeds))
+
+    def _published(self, w: Mapping[str, str]) -> Load:
+        chains = sum(map(self.pool, self.params.pools_of(w["published"], PUBLISHED)))
+        return self._rated(self.params.train.published[w["published"]].parameters, chains)
 
     def _checkpoints(self, w: Mapping[str, str]) -> Load:
         train = self.params.train
         chains = self.tests(self.guided()) * self.params.evaluate.emergence_samples
-        return self._rated(train.size, chains * len(train.emergence) * len(train.seeds))
+        return self._rated(self.parameters(train.size), chains * len(train.emergence) * len(train.seeds))
 
     def _grid(self, w: Mapping[str, str]) -> Load:
         train = self.params.train
         chains = self.tests(self.guided()) * self.params.evaluate.emergence_samples
-        return self._rated(w["size"], chains * len(train.emergence) * len(train.seeds))
+        return self._rated(self.parameters(w["size"]), chains * len(train.emergence) * len(train.seeds))
 
-    def _rated(self, size: str, chains: int) -> Load:
+    def _rated(self, parameters: float, chains: int) -> Load:
         tokens = chains * (self.texts["chain"] + self.texts["prompt"] / 2)
-        parameters = self.parameters(size)
         return Load(parameters, parameters, reward=tokens, bytes=chains * 32)
 
     def _tree(self, w: Mapping[str, str]) -> Load:
