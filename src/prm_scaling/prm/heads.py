@@ -22,6 +22,7 @@ class _OnAnyDecoder(PreTrainedModel):
     config_class = PreTrainedConfig
     base_model_prefix = "model"
     _supports_sdpa = _supports_flash_attn = _supports_flex_attn = True
+    supports_gradient_checkpointing = True
 
     def __init__(self, config: PreTrainedConfig):
         super().__init__(config)
