@@ -88,6 +88,10 @@ def test_hooks_and_replaced_parts_are_run(tokenizer):
     layer = lm.base_model.layers[1]
     layer.forward = layer.forward
     assert stepping(lm.base_model) is None
+    own, calls = lm.base_model.forward, []
+    lm.base_model.forward = lambda **inputs: calls.append(0) or own(**inputs)
+    TransformersPolicy(lm, tokenizer, 8).extend([Extend((5, 6), Sampling(0.0, 1.0, 5), 0)])
+    assert len(calls) == 5
 
 
 def test_attention_that_is_not_full_is_refused(tokenizer):

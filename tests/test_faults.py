@@ -20,7 +20,7 @@ from prm_scaling.problems.record import Question
 from prm_scaling.search import STRATEGIES
 from prm_scaling.search.beam import beam
 from prm_scaling.search.kept import Kept
-from prm_scaling.search.ledger import Ledger
+from prm_scaling.search.ledger import FAULTS, Ledger
 from prm_scaling.search.path import Path
 from prm_scaling.search.sampling import sampling
 from prm_scaling.search.scheduler import Limits, Scheduler
@@ -38,6 +38,21 @@ class Talker(ScriptedPolicy):
         most = min(sampling.max_tokens, self.context - len(prefix))
         text = (self._step * 100)[:most] if not sampling.stop else self._step[:most]
         return tokens_of(text), "stop" if sampling.stop and text.endswith(sampling.stop) else "length"
+
+
+class Parrot:
+    """Says the same tokens as every step."""
+
+    context, halvings = 1 << 20, 0
+
+    def __init__(self, tokens: tuple[int, ...]):
+        self._tokens = tokens
+
+    def forget(self):
+        pass
+
+    def extend(self, requests):
+        return [Extension(self._tokens, "stop", len(r.prefix), 0) for r in requests]
 
 
 class Level(ScriptedScorer):
@@ -103,18 +118,8 @@ def test_pieces_that_are_not_text_are_counted(tokenizer, policy_model, prm_model
     assert "\ufffd" in tokenizer.decode(half)
     line = tokenizer("\n", add_special_tokens=False).input_ids
 
-    class Broken:
-        context, halvings = 1 << 20, 0
-
-        def forget(self):
-            pass
-
-        def extend(self, requests):
-            return [Extension((*half, *line), "stop", len(r.prefix), 0) for r in requests]
-
-    segment = Steps(tokenizer, "\n").ends
-    scorer = TransformersScorer(prm_model)
-    scheduler = Scheduler(Broken(), scorer, segment, Limits(1.0, 9, 3, "\n"), SIZES, 0, decode=tokenizer.decode)
+    policy, scorer, segment = Parrot((*half, *line)), TransformersScorer(prm_model), Steps(tokenizer, "\n").ends
+    scheduler = Scheduler(policy, scorer, segment, Limits(1.0, 9, 3, "\n"), SIZES, 0, decode=tokenizer.decode)
     ((paths, ledger),) = scheduler.run([(Question("q", "math", ""), (5, 6))], lambda: beam(2, params(), 3))
     assert ledger.garbled == 2 + 2 + 2 and all(len(p.rewards) == p.depth == 3 for p in paths)
 
@@ -189,6 +194,11 @@ def test_a_prm_with_other_tokens_reads_the_same_steps(tokenizer, prm_model):
     assert same.score([asked])[0].rewards == pytest.approx(spy.score([asked])[0].rewards, abs=1e-6)
     with pytest.raises(KeyError, match="no translation"):
         scorer.score([Score((1, 2, 3), (2,), 2)])
+    # Counted with the search that it happened in.
+    for prm, times in ((scorer, 3), (spy, 0)):
+        scheduler = Scheduler(Parrot(pieces[0]), prm, Steps(tokenizer, "\n").ends, Limits(1.0, 99, 3, "\n"), SIZES, 0)
+        ((paths, ledger),) = scheduler.run([(question, prompt)], lambda: beam(1, params(), 3))
+        assert ledger.translated == times and [len(p.rewards) for p in paths] == [3]
 
 
 # --- memory ---
@@ -336,5 +346,4 @@ def test_a_copy_of_the_model_is_left_as_it_was(policy_model):
 
 def test_a_run_counts_nothing_where_nothing_is_wrong():
     run = Run(beam, 2, {"Q ": ["a\n"], "Q a\n": ["b" + END]}, {"Q a\n": 0.5, "Q a\nb": 0.5})
-    faults = ("refused", "cut", "unfinished", "stepless", "empty_steps", "garbled", "unscored", "halvings")
-    assert not any(run.ledger.values()[name] for name in faults)
+    assert not any(run.ledger.values()[name] for name in FAULTS)

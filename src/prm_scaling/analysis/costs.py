@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from prm_scaling.search.ledger import FAULTS
 from prm_scaling.search.record import Cost, Timing
 
 COLUMNS = ["strategy", "dataset", "budget", "tokens"]
@@ -50,7 +51,6 @@ def seconds(timings: Sequence[Timing]) -> pd.DataFrame:
 
 def fault_counts(costs: Sequence[Cost]) -> pd.DataFrame:
     """What went wrong in the searches, summed over questions and seeds: one row a strategy and budget."""
-    counts = ["refused", "cut", "unfinished", "stepless", "empty_steps", "garbled", "unscored", "halvings"]
     table = pd.DataFrame([vars(c) for c in costs])
     table["searches"] = 1
-    return table.groupby(["strategy", "budget"], as_index=False)[["searches", *counts]].sum()
+    return table.groupby(["strategy", "budget"], as_index=False)[["searches", *FAULTS]].sum()

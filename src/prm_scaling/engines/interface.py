@@ -84,11 +84,15 @@ class Scored:
     """One probability per asked position, and how many tokens were computed and reused for it.
 
     A reward is NaN where the PRM gave no number, there and from there on.
+
+    Attributes:
+        translated: whether the PRM has tokens of its own, and read the text of each step in them.
     """
 
     rewards: tuple[float, ...]
     computed: int
     reused: int
+    translated: bool = False
 
 
 class Engine(Protocol):

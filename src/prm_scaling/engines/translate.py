@@ -1,6 +1,7 @@
 """A PRM with another tokenizer than the policy's: text is mapped step by step, so that scores stay at steps."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from transformers import PreTrainedTokenizerBase
 
@@ -52,7 +53,8 @@ class TranslatingScorer:
         Raises:
             KeyError: of a prompt that it was not told.
         """
-        return self._scorer.score([self._translated(request) for request in requests])
+        results = self._scorer.score([self._translated(request) for request in requests])
+        return [replace(result, translated=True) for result in results]
 
     def _translated(self, request: Score) -> Score:
         prompt = request.tokens[: request.prompt]

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+# The counts of a ledger that say what went wrong, or was out of the ordinary.
+FAULTS = ("refused", "cut", "unfinished", "stepless", "empty_steps", "garbled", "unscored", "translated", "halvings")
+
 
 @dataclass(frozen=True)
 class Size:
@@ -54,6 +57,7 @@ class Ledger:
         empty_steps: steps without text, a separator alone; they count as steps.
         garbled: steps whose text is not valid UTF-8.
         unscored: paths to which the PRM gave no number; they are never chosen.
+        translated: paths that were rated in tokens of the PRM's own, as its tokenizer is another than the policy's.
         halvings: how often an engine halved its batch, for want of memory, while the question was searched.
     """
 
@@ -77,6 +81,7 @@ class Ledger:
     empty_steps: int = 0
     garbled: int = 0
     unscored: int = 0
+    translated: int = 0
     halvings: int = 0
 
     def values(self) -> dict[str, float]:

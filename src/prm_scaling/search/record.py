@@ -63,6 +63,7 @@ class Cost:
     empty_steps: int = 0
     garbled: int = 0
     unscored: int = 0
+    translated: int = 0
     halvings: int = 0
 
 

@@ -234,6 +234,7 @@ class Scheduler:
             ledger.prm_calls += 1
             ledger.prm_flops += self._sizes[1].flops(read - result.computed, read)
             ledger.score_seconds += part
+            ledger.translated += result.translated
             ledger.unscored += any(map(math.isnan, result.rewards))
             rated[id(search)].append(path.rated(result.rewards))
         return [rated[id(s)] for s in searches]

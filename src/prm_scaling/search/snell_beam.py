@@ -58,6 +58,8 @@ def _judged(
         for i, p in zip(open_, ahead, strict=True):
             ends[i] = p
     rated = yield Rate(tuple(ends))
+    if not lookahead:
+        return [(e.reward, e) for e in rated if e.scored]
     # What a PRM says of a step does not depend on later ones, so the rollout's first rewards are the path's own.
     return [(e.reward, p.rated(e.rewards[: p.depth])) for p, e in zip(paths, rated, strict=True) if e.scored]
 
