@@ -127,7 +127,9 @@ def test_lora_trains_the_adapters_and_is_saved_as_an_ordinary_prm(tmp_path, prm)
 def test_a_killed_lora_goes_on(tmp_path, prm):
     def run(work: Path, report=lambda *_: None):
         model = adapted(new_prm(tmp_path / "base", 1), rank=4, alpha=8, targets=["q_proj"], whole=["score"])
-        metrics = fit(model, EXAMPLES, step_loss, Settings(20, 8, 0.05, 0, "adamw"), work, {}, report)
+        metrics = fit(
+            model, EXAMPLES, step_loss, Settings(20, 8, 0.05, 0, "adamw", gradient_checkpointing=True), work, {}, report
+        )
         return merged(model, model.state_dict())[1], metrics
 
     weights, metrics = run(tmp_path / "unbroken")
