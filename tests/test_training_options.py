@@ -127,7 +127,9 @@ def test_lora_trains_the_adapters_and_is_saved_as_an_ordinary_prm(tmp_path, prm)
 def test_a_killed_lora_goes_on(tmp_path, prm):
     def run(work: Path, report=lambda *_: None):
         model = adapted(new_prm(tmp_path / "base", 1), rank=4, alpha=8, targets=["q_proj"], whole=["score"])
-        metrics = fit(model, EXAMPLES, step_loss, Settings(20, 8, 0.05, 0, "adamw"), work, {}, report)
+        metrics = fit(
+            model, EXAMPLES, step_loss, Settings(20, 8, 0.05, 0, "adamw", gradient_checkpointing=True), work, {}, report
+        )
         return merged(model, model.state_dict())[1], metrics
 
     weights, metrics = run(tmp_path / "unbroken")
@@ -145,7 +147,9 @@ def test_a_loss_above_that_of_the_base_rate_is_told_once_with_advice(tmp_path, p
     fit(prm, EXAMPLES, step_loss, Settings(20, 8, 3.0, 0, "adamw", chance=chance), tmp_path / "wild", {})
     said = [line for line in capfd.readouterr().out.splitlines() if "base rate" in line]
     assert len(said) == 1 and "lower the learning rate" in said[0] and f"above {chance:.4f}" in said[0]
-    fit(new_prm(tmp_path / "base", 1), EXAMPLES, step_loss, Settings(40, 8, 0.02, 0, chance=chance), tmp_path / "w", {})
+    fit(
+        new_prm(tmp_path / "base", 1), EXAMPLES, step_loss, Settings(120, 8, 0.02, 0, chance=chance), tmp_path / "w", {}
+    )
     assert "base rate" not in capfd.readouterr().out
 
 

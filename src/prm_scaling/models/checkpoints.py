@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from prm_scaling.models.example import Example
+from prm_scaling.models.lora import scale_of
 from prm_scaling.storage import whole, write_json
 
 METRICS = "metrics.jsonl"
@@ -46,7 +47,7 @@ def identity(model: PreTrainedModel, examples: Sequence[Example], settings: Any,
 
     And whether there is more than one process, as these write checkpoints of another form.
     """
-    digest = hashlib.sha256(f"{settings!r} {processes > 1}".encode())
+    digest = hashlib.sha256(f"{settings!r} {processes > 1} {scale_of(model)}".encode())
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.double().sum().item()!r}".encode())
     for example in examples:

@@ -20,6 +20,14 @@ def adapted(model: PreTrainedModel, rank: int, alpha: int, targets: Sequence[str
     return get_peft_model(model, config)
 
 
+def scale_of(model: PreTrainedModel | PeftModel) -> float:
+    """By what the adapters' products are multiplied where they are added; 0 for a model without."""
+    if not isinstance(model, PeftModel):
+        return 0.0
+    config = model.peft_config[ADAPTER]
+    return config.lora_alpha / config.r
+
+
 def merged(model: PreTrainedModel | PeftModel, state: Mapping[str, torch.Tensor]) -> tuple[PreTrainedModel, dict]:
     """The model that ``save_pretrained`` is called of, and its weights: W + alpha/rank B A where there are adapters.
 
@@ -28,8 +36,7 @@ def merged(model: PreTrainedModel | PeftModel, state: Mapping[str, torch.Tensor]
     """
     if not isinstance(model, PeftModel):
         return model, dict(state)
-    config = model.peft_config[ADAPTER]
-    scale, weights = config.lora_alpha / config.r, {}
+    scale, weights = scale_of(model), {}
     for name, tensor in state.items():
         place = name.removeprefix("base_model.model.")
         stem = place.removesuffix(".base_layer.weight")
