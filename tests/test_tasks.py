@@ -7,7 +7,7 @@ from prm_scaling.problems.tasks import tasks
 from prm_scaling.verify.answers import grade
 from prm_scaling.verify.sandbox import Sandbox
 
-gym = pytest.importorskip("reasoning_gym", reason="pip install -r requirements-pretrained.txt")
+gym = pytest.importorskip("reasoning_gym", reason="pip install -r requirements-tasks.txt")
 
 SUM = {"min_terms": 2, "max_terms": 3, "min_digits": 1, "max_digits": 2}
 TASKS = [("math", "chain_sum", SUM), ("math", "gsm_symbolic", {}), ("logic", "syllogism", {})]

@@ -37,7 +37,7 @@ def tasks(
     """
     where = f"problems.sets.{name}.task"
     if find_spec("reasoning_gym") is None:
-        raise ValueError(f"{where}: reasoning-gym is not installed: `pip install -r requirements-pretrained.txt`")
+        raise ValueError(f"{where}: reasoning-gym is not installed: `pip install -r requirements-tasks.txt`")
     from reasoning_gym import create_dataset
     from reasoning_gym.factory import DATASETS
 
