@@ -18,7 +18,7 @@ from transformers import (
 from prm_scaling.chains.record import Chain
 from prm_scaling.engines.interface import Score
 from prm_scaling.engines.transformers import TransformersScorer
-from prm_scaling.models.training import collate
+from prm_scaling.models.batches import padded
 from prm_scaling.prm.heads import load_reward_model
 from prm_scaling.prm.model import example, fingerprint, load_prm, new_prm, step_loss, weighted_step_loss
 
@@ -79,7 +79,7 @@ def test_only_labelled_steps_teach(head, bases):
     """The gradient of the loss by the logits is the textbook's at labelled steps and nothing elsewhere."""
     model = new_prm(bases / "qwen2", 3, head)
     labels = (None, 0.25, 0.0)
-    batch = collate([[example(CHAIN, labels), example(CHAIN, (1.0, None, None))]])
+    batch = padded([example(CHAIN, labels), example(CHAIN, (1.0, None, None))])
     given: dict[str, torch.Tensor] = {}
     model.score.register_forward_hook(lambda module, inputs, out: given.update(logits=out) or out.retain_grad())
     loss = step_loss(model, batch)
@@ -97,7 +97,7 @@ def test_only_labelled_steps_teach(head, bases):
 
 def test_weights_of_classes_weigh_their_steps(bases):
     model = new_prm(bases / "qwen2", 3)
-    batch = collate([[example(CHAIN, (1.0, 0.0, 0.25))]])
+    batch = padded([example(CHAIN, (1.0, 0.0, 0.25))])
     p = raw(model, CHAIN.prompt + CHAIN.tokens)[[3, 5, 6], 0].sigmoid()
     terms = 0.5 * p[0].log() + 3 * (1 - p[1]).log() + 0.5 * 0.25 * p[2].log() + 3 * 0.75 * (1 - p[2]).log()
     assert weighted_step_loss(3.0, 0.5)(model, batch).item() == pytest.approx(-terms.item() / 3, rel=1e-5)
