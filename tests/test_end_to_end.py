@@ -245,7 +245,7 @@ def rule_names() -> list[str]:
     # What is fetched has its own test below, and no set has shards; times and pictures are of the folder where they are
     # made.
     elsewhere = {"fetch_model", "read_problems", "read_solutions", "rate_chains", "annotate_ratings", "rule_graph"}
-    elsewhere |= {"annotate_monte_carlo_shard", "annotate_votes_shard", "join_shards"}
+    elsewhere |= {"annotate_monte_carlo_shard", "annotate_votes_shard", "join_shards", "fetch_prm", "score_published"}
     return sorted(set(chain.from_iterable(found)) - targets - elsewhere - {"job_times"})
 
 

@@ -28,8 +28,8 @@ def helpers(record: Record) -> str:
     prompt, function = text(record, "prompt"), text(record, "entry_point")
     try:
         tree = ast.parse(prompt)
-    except SyntaxError:
-        # A prompt that ends with a bare signature, as in the authors' example.
+    except (SyntaxError, ValueError):
+        # A prompt that ends with a bare signature, as in the authors' example. Null bytes are a ValueError.
         return ""
     if not any(isinstance(node, ast.FunctionDef) and node.name == function for node in tree.body):
         raise Malformed("entry_point", f"not a function of the prompt: {shown(function)}")

@@ -37,7 +37,7 @@ def functions(code: str) -> Iterator[str]:
     """The functions that a solution defines; those of a solution that is no Python 3 are not known."""
     try:
         tree = ast.parse(code.replace("\r\n", "\n"))
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return
     yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
