@@ -2,7 +2,7 @@
 
     torchrun --nproc-per-node=2 tests/sharded.py FOLDER STOP
 
-With a model of their own they write into FOLDER the bytes that each holds, metrics and the PRM; STOP is the step at
+With a model of their own they write into FOLDER the steps that each reported, metrics and the PRM; STOP is the step at
 whose report the first dies, 0 for none.
 """
 
@@ -20,14 +20,13 @@ SETTINGS = Settings(20, 8, 0.01, 0, optimizer="adamw", micro_batch=2, gradient_c
 
 
 def main(folder: Path, stop: int) -> None:
-    """Trains, and says what this process held."""
+    """Trains, and says which steps this process reported."""
     rank = os.environ.get("RANK", "0")
     if rank == "0" and not (folder / "base").is_dir():
         toy().save_pretrained(folder / "base")
     chains, labels = judged_chains(32, "sharded")
     examples = [example(c, row) for c, row in zip(chains, labels, strict=True)]
     model = new_prm(folder / "base", seed=1)
-    whole = sum(p.numel() for p in model.parameters())
     seen: list[int] = []
 
     def report(step: int, steps: int, loss: float) -> None:
@@ -36,8 +35,7 @@ def main(folder: Path, stop: int) -> None:
             os._exit(9)
 
     metrics = fit(model, examples, step_loss, SETTINGS, folder / "work", {6: folder / "kept"}, report)
-    held = sum((p.to_local() if hasattr(p, "to_local") else p).numel() for p in model.parameters())
-    write_json(folder / f"held-{rank}.json", {"held": held, "whole": whole, "seen": seen})
+    write_json(folder / f"seen-{rank}.json", seen)
     save(model, folder / "prm")
     if rank == "0":
         write_json(folder / "metrics.json", metrics)

@@ -38,11 +38,15 @@ STUDYING = merged(
     PARAMS,
     {
         "chains": {"policies": {"math": "reasoner"}},
-        "train": {"published": {"prm": {"hub": "a/b", "form": "qwen", "parameters": 1, "domain": "math"}}},
+        "train": {
+            "published": {"prm": {"hub": "a/b", "form": "qwen", "parameters": 1, "domain": "math"}},
+            "micro_batch": 8,
+            "lora": {"rank": 2, "alpha": 4, "targets": ["q_proj", "k_proj"]},
+        },
         "studies": {"guided": ["beam"], "pretraining": ["12k"]},
     },
 )
-WORDS = sorted(names_in(PARAMS) | {"vllm", "last", "bfloat16", "cuda"})
+WORDS = sorted(names_in(PARAMS) | {"vllm", "last", "bfloat16", "cuda", "adamw"})
 
 
 def others(value: object) -> Iterator[object]:
